@@ -1,0 +1,56 @@
+// SRTP and SRTCP of one direction with one peer: RFC 3711 and RFC 7714. AES-GCM goes straight to OpenSSL EVP
+// with one context for each key; AES_CM_128_HMAC_SHA1_80 goes through libsrtp2.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "media/base/Bytes.hpp"
+#include "media/base/Expected.hpp"
+
+namespace sotto::srtp {
+
+/// SRTP protection profiles by their number in RFC 5764 / RFC 7714.
+enum class Profile : uint16_t { Aes128CmSha1_80 = 0x0001, AeadAes128Gcm = 0x0007, AeadAes256Gcm = 0x0008 };
+
+/// Bytes of master key and master salt that the profile takes from the DTLS exporter.
+size_t keyLength(Profile profile);
+size_t saltLength(Profile profile);
+/// Largest growth of a packet: SRTP tag; SRTCP adds four more bytes for E flag and index.
+size_t rtpOverhead(Profile profile);
+size_t rtcpOverhead(Profile profile);
+
+enum class SrtpError : uint8_t { Malformed, Authentication, Replayed, NoRoom };
+const char* toString(SrtpError error);
+
+/// Seals packets towards one peer. Any number of SSRCs; the roll-over counter is kept for each SSRC.
+/// Sequence numbers of an SSRC must be sent in order, give or take 2^15 (retransmissions of the very same
+/// packet are re-sealed identically, which is harmless).
+class SrtpSender {
+ public:
+  virtual ~SrtpSender() = default;
+  /// `header` is the whole RTP header (with CSRCs and extension); `payloadPrefix` (payload descriptor, RTX
+  /// sequence number; may be empty) and `payload` follow it and are encrypted. Writes the SRTP packet to
+  /// `out` and returns its size. The pieces are gathered, so that a shared frame is sealed straight from
+  /// where it lies. `out` must not overlap them; it needs the sum of their sizes + rtpOverhead().
+  virtual tl::expected<size_t, SrtpError> protectRtp(base::ByteView header, base::ByteView payloadPrefix,
+                                                     base::ByteView payload, base::MutableByteView out) = 0;
+  /// Seals one (compound) RTCP packet. Returns the SRTCP packet's size.
+  virtual tl::expected<size_t, SrtpError> protectRtcp(base::ByteView packet, base::MutableByteView out) = 0;
+};
+
+/// Opens packets from one peer, with a replay window of at least 128 packets for each SSRC and for SRTCP.
+/// An unknown SSRC costs memory only once its packet has been authenticated; at most 256 SSRCs are kept.
+class SrtpReceiver {
+ public:
+  virtual ~SrtpReceiver() = default;
+  /// Opens in place; returns the plain packet's size.
+  virtual tl::expected<size_t, SrtpError> unprotectRtp(base::MutableByteView packet) = 0;
+  virtual tl::expected<size_t, SrtpError> unprotectRtcp(base::MutableByteView packet) = 0;
+};
+
+/// `key` and `salt` have keyLength() and saltLength() bytes.
+std::unique_ptr<SrtpSender> makeSrtpSender(Profile profile, base::ByteView key, base::ByteView salt);
+std::unique_ptr<SrtpReceiver> makeSrtpReceiver(Profile profile, base::ByteView key, base::ByteView salt);
+
+}  // namespace sotto::srtp

@@ -1,0 +1,54 @@
+// A call with real sockets: drives a CallSession with a WebSocket (ws, wss), a UDP socket and a timer on an
+// Asio event loop. Everything runs in the thread that runs the io_context.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/native/call/CallTypes.hpp"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace sotto::client::call {
+
+class Call {
+ public:
+  /// `loop` and `observer` must outlive the call.
+  Call(boost::asio::io_context& loop, CallOptions options, CallObserver& observer);
+  ~Call();
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  /// Connects, joins, publishes and goes on until leave() or failure, coming back by itself when the server
+  /// or the media connection is lost. onState tells how it goes; Left and Failed are final.
+  void start();
+  /// Says goodbye to the server; state Left follows, at the latest after two seconds.
+  void leave();
+
+  /// Seals and sends one frame. Only `Sent` means that it went out.
+  SendResult sendFrame(const OutgoingFrame& frame);
+  /// Replaces all wishes (CallOptions::wants).
+  void setWants(std::vector<Want> wants, bool wantEveryone);
+  void setMuted(TrackSource source, bool muted);
+  void setRateCap(std::optional<uint64_t> bitsPerSecond);
+  /// Begins or (nullopt) ends a screen share; offers again.
+  void setScreen(std::optional<VideoTrack> screen);
+
+  CallState state() const;
+  const std::string& stateReason() const;
+  CallStatistics statistics() const;
+  /// Everybody else in the room.
+  std::vector<Participant> roster() const;
+  /// The clock of every Timestamp in this interface (monotonic).
+  static base::Timestamp now();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace sotto::client::call

@@ -4,7 +4,6 @@ set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
 find_program(CCACHE ccache)
@@ -69,10 +68,6 @@ function(sotto_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE sotto_build sotto_catch_main ${ARG_DEPS})
-  target_compile_definitions(${name} PRIVATE
-    SOTTO_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/vectors"
-    SOTTO_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
-    SOTTO_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   target_precompile_headers(${name} REUSE_FROM sotto_catch_main)
   add_test(NAME ${name} COMMAND ${name} --durations no)
@@ -102,7 +97,13 @@ endfunction()
 if(NOT SOTTO_FUZZ)
   add_library(sotto_catch_main STATIC ${CMAKE_SOURCE_DIR}/tests/support/CatchMain.cpp)
   target_link_libraries(sotto_catch_main PUBLIC Catch2::Catch2 PRIVATE sotto_build)
-  target_compile_definitions(sotto_catch_main PRIVATE
-    SOTTO_TEST_DATA="" SOTTO_SOURCE_DIR="" SOTTO_BIN_DIR="")
-  target_precompile_headers(sotto_catch_main PUBLIC <catch2/catch.hpp>)
+  # The tests reuse this target's precompiled header, so both need the same definitions.
+  target_compile_definitions(sotto_catch_main PUBLIC
+    SOTTO_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/vectors"
+    SOTTO_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+    SOTTO_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  target_precompile_headers(sotto_catch_main PRIVATE <catch2/catch.hpp>)
+  # It defines what makes catch.hpp an implementation, which comes too late after the precompiled one.
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/tests/support/CatchMain.cpp
+    PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 endif()

@@ -60,7 +60,6 @@ struct Rooms {
   uint32_t maxAudioSlots = 0;
   uint32_t maxVideoSlots = 0;
   uint32_t audioSpeakers = 0;
-  uint32_t emptyTimeoutSeconds = 0;
   E2ee e2ee = E2ee::Required;
   std::vector<RoomPolicy> policies;
 

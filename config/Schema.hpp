@@ -67,7 +67,6 @@ void describe(Visitor& visit, C& config) {
     section.number("max_audio_slots", rooms.maxAudioSlots, 0, 64);
     section.number("max_video_slots", rooms.maxVideoSlots, 0, 256);
     section.number("audio_speakers", rooms.audioSpeakers, 1, 64);
-    section.number("empty_timeout", rooms.emptyTimeoutSeconds, 0, 86'400);
     section.choice("e2ee", rooms.e2ee, e2eeWords);
     section.list("policies", rooms.policies, 1000, [](auto& item, auto& policy) {
       item.text("match", policy.match, 1, 256);

@@ -76,7 +76,10 @@ YAML::Node YamlReader::find(std::string_view key) {
   known_.push_back(key);
   if (isMapping_) {
     for (const auto& entry : node_) {
-      if (entry.first.IsScalar() && entry.first.Scalar() == key) return entry.second;
+      if (entry.first.IsScalar() && entry.first.Scalar() == key) {
+        keyMark_ = entry.first.Mark();
+        return entry.second;
+      }
     }
   }
   if (required_ && isMapping_) {
@@ -113,7 +116,9 @@ std::optional<YamlReader::Scalar> YamlReader::scalar(std::string_view key, const
                                                      std::string_view expected) {
   if (!node.IsDefined()) return std::nullopt;
   if (!node.IsScalar()) {
-    context_.report(node.Mark(), fmt::format("{} is {}, expected {}", pathOf(key), kindOf(node), expected));
+    // A value that is not there has no place of its own.
+    context_.report(node.IsNull() ? keyMark_ : node.Mark(),
+                    fmt::format("{} is {}, expected {}", pathOf(key), kindOf(node), expected));
     return std::nullopt;
   }
   auto value = substitute(node.Scalar(), context_.environment);
@@ -211,7 +216,8 @@ void YamlReader::address(std::string_view key, std::string& value) {
 bool YamlReader::isList(std::string_view key, const YAML::Node& node, size_t min, size_t max) {
   if (!node.IsDefined()) return false;
   if (!node.IsSequence()) {
-    context_.report(node.Mark(), fmt::format("{} is {}, expected a list", pathOf(key), kindOf(node)));
+    context_.report(node.IsNull() ? keyMark_ : node.Mark(),
+                    fmt::format("{} is {}, expected a list", pathOf(key), kindOf(node)));
     return false;
   }
   if (node.size() < min || node.size() > max) {

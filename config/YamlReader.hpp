@@ -90,6 +90,7 @@ class YamlReader {
   bool isMapping_ = false;
   bool required_ = false;  ///< a missing key is a problem here
   std::vector<std::string_view> known_;
+  YAML::Mark keyMark_;  ///< of the key found last
 };
 
 }  // namespace sotto::config

@@ -20,7 +20,9 @@ size_t saltLength(Profile profile);
 size_t rtpOverhead(Profile profile);
 size_t rtcpOverhead(Profile profile);
 
-enum class SrtpError : uint8_t { Malformed, Authentication, Replayed, NoRoom };
+/// NoRoom: the caller's buffer is too small. KeyUsedUp: 2^48 packets of one SSRC or 2^31 of RTCP went under
+/// one key. TooManySsrcs: maxReceivedSsrcs are known already and this is another.
+enum class SrtpError : uint8_t { Malformed, Authentication, Replayed, NoRoom, KeyUsedUp, TooManySsrcs };
 const char* toString(SrtpError error);
 
 /// Seals packets towards one peer. Any number of SSRCs; the roll-over counter is kept for each SSRC.
@@ -39,12 +41,17 @@ class SrtpSender {
   virtual tl::expected<size_t, SrtpError> protectRtcp(base::ByteView packet, base::MutableByteView out) = 0;
 };
 
+/// Above any number of streams that one participant sends in the life of a connection.
+constexpr size_t maxReceivedSsrcs = 256;
+
 /// Opens packets from one peer, with a replay window of at least 128 packets for each SSRC and for SRTCP.
 /// An unknown SSRC costs memory only once its packet has been authenticated; at most 256 SSRCs are kept.
+/// Packets of further SSRCs are refused: forgetting an old one would let its packets be replayed.
 class SrtpReceiver {
  public:
   virtual ~SrtpReceiver() = default;
-  /// Opens in place; returns the plain packet's size.
+  /// Opens in place; returns the plain packet's size. After an error the packet's bytes are undefined and no
+  /// state has changed.
   virtual tl::expected<size_t, SrtpError> unprotectRtp(base::MutableByteView packet) = 0;
   virtual tl::expected<size_t, SrtpError> unprotectRtcp(base::MutableByteView packet) = 0;
 };
@@ -52,5 +59,9 @@ class SrtpReceiver {
 /// `key` and `salt` have keyLength() and saltLength() bytes.
 std::unique_ptr<SrtpSender> makeSrtpSender(Profile profile, base::ByteView key, base::ByteView salt);
 std::unique_ptr<SrtpReceiver> makeSrtpReceiver(Profile profile, base::ByteView key, base::ByteView salt);
+
+/// Opens and seals once with every profile, so that the libraries load what they load lazily. A process that
+/// gives up its right to open files calls this first. Throws std::runtime_error as the makers above do.
+void prepareSrtp();
 
 }  // namespace sotto::srtp

@@ -1,0 +1,52 @@
+// Bundles the call page into dist/ (index.html, assets/…), or the tests and tools into node_modules/.sotto/ for Node.
+// Usage: node build.mjs [--quiet] page|test|tools
+
+import { build } from "esbuild";
+import { cp, mkdir, readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+const folder = import.meta.dirname ?? new URL(".", import.meta.url).pathname;
+const quiet = process.argv.includes("--quiet");
+const what = process.argv.slice(2).find((argument) => !argument.startsWith("--"));
+
+const shared = {
+  absWorkingDir: folder,
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  logLevel: "warning",
+  legalComments: "none",
+};
+
+async function page() {
+  await rm(join(folder, "dist"), { recursive: true, force: true });
+  await mkdir(join(folder, "dist/assets"), { recursive: true });
+  const options = { ...shared, minify: true, outdir: "dist/assets", sourcemap: false };
+  await build({ ...options, entryPoints: { page: "src/page/main.ts", style: "src/page/style.css" } });
+  await build({ ...options, entryPoints: { worker: "src/e2ee/worker/worker.ts" } });
+  await cp(join(folder, "src/page/index.html"), join(folder, "dist/index.html"));
+  await cp(join(folder, "src/page/icon.svg"), join(folder, "dist/assets/icon.svg"));
+  for (const name of ["index.html", "assets/page.js", "assets/style.css", "assets/worker.js", "assets/icon.svg"]) {
+    const { size } = await stat(join(folder, "dist", name));
+    if (!quiet) console.log(`dist/${name}  ${(size / 1024).toFixed(1)} KiB`);
+  }
+}
+
+async function forNode(source, suffix) {
+  const outdir = `node_modules/.sotto/${source}`;
+  await rm(join(folder, outdir), { recursive: true, force: true });
+  const files = (await readdir(join(folder, source))).filter((name) => name.endsWith(suffix));
+  const entryPoints = files.map((name) => `${source}/${name}`);
+  await build({ ...shared, platform: "node", outdir, entryPoints, sourcemap: "inline" });
+}
+
+const tasks = {
+  page,
+  test: () => forNode("test", ".test.ts"),
+  tools: () => forNode("tools", ".ts"),
+};
+if (what === undefined || !Object.hasOwn(tasks, what)) {
+  console.error("usage: node build.mjs [--quiet] page|test|tools");
+  process.exit(2);
+}
+await tasks[what]();

@@ -1,7 +1,7 @@
 // Opens sealed frames: keys by key id, MAC before any use, replays and unknown keys told apart, ratchet steps
 // followed only once a MAC has verified under them (docs/frame-format.md).
 
-import { concat, type Bytes } from "./bytes.ts";
+import { concat, equalConstantTime, type Bytes } from "./bytes.ts";
 import { parseFrameMetadata, type FrameMetadata, type MetadataError, type Suite } from "./FrameMetadata.ts";
 import { packKeyId, unpackKeyId, type KeyId } from "./KeyId.ts";
 import { ratchet } from "./kdf.ts";
@@ -33,18 +33,28 @@ const FRAMES_BETWEEN_FAILED_RATCHETS = 50;
 /** The receive keys of all senders, and the windows of what has been opened with them. */
 export class SFrameOpener {
   private readonly keys = new Map<bigint, InstalledKey>();
+  /** Keys that were forgotten: only their windows matter, so that nobody can have one forgotten to replay its frames. */
+  private readonly retired = new Map<bigint, InstalledKey>();
   private readonly ratchetPause = new Map<number, number>();
 
-  /** Installs a receive key; an equal id replaces the key and starts its replay window again. */
+  /** Installs a receive key. The same key again, even after it was forgotten, keeps its replay window. */
   async install(suite: Suite, sk: Bytes, id: KeyId): Promise<void> {
     const kid = packKeyId(id);
     const cipher = await deriveCipher(suite, sk, kid);
-    this.keys.set(kid, { suite, sk, id, cipher, replay: new ReplayWindow() });
+    const before = this.keys.get(kid) ?? this.retired.get(kid);
+    const replay = before && equalConstantTime(before.sk, sk) ? before.replay : new ReplayWindow();
+    this.retired.delete(kid);
+    this.keys.set(kid, { suite, sk, id, cipher, replay });
   }
 
   /** Forgets every key of a sender (it has left, or has published another). */
   forget(sender: number): void {
-    for (const [kid, key] of this.keys) if (key.id.sender === sender) this.keys.delete(kid);
+    for (const [kid, key] of this.keys) {
+      if (key.id.sender !== sender) continue;
+      key.replay.close();
+      this.keys.delete(kid);
+      this.retired.set(kid, key);
+    }
     this.ratchetPause.delete(sender);
   }
 

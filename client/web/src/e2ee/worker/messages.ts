@@ -1,0 +1,59 @@
+// What the page and the frame worker say to each other. The worker holds all keys: the page never sees one.
+
+import type { PublishedKeys, SuiteName } from "../KeyProvider.ts";
+
+/** Options of a send transform. */
+export interface SendOptions {
+  readonly direction: "send";
+  /** Name of the sender for later messages (microphone, camera, screen). */
+  readonly name: string;
+  /** Scale of each simulcast layer, lowest quality first; [1] for one layer. */
+  readonly scales: readonly number[];
+  readonly captureHeight: number;
+}
+
+/** Options of a receive transform. */
+export interface ReceiveOptions {
+  readonly direction: "receive";
+  /** The page's own name for the slot. */
+  readonly slot: string;
+}
+
+export type TransformOptions = SendOptions | ReceiveOptions;
+
+export type ToWorker =
+  /** The room's passphrase; stretched once. */
+  | { readonly type: "passphrase"; readonly passphrase: string; readonly room: string; readonly suite: SuiteName }
+  /** A fresh join: draw a new own key. Answered by `published`. */
+  | { readonly type: "own"; readonly sender: number }
+  /** What another participant has published; sent again only when it changes. */
+  | { readonly type: "member"; readonly sender: number; readonly published: unknown }
+  | { readonly type: "member-gone"; readonly sender: number }
+  /** Firefox: make key frames on all video senders. */
+  | { readonly type: "key-frame" }
+  | { readonly type: "capture-height"; readonly name: string; readonly pixels: number }
+  /** Own transforms and slots of a closed PeerConnection are forgotten. Keys and counters stay. */
+  | { readonly type: "connection-closed" };
+
+/** Frames of one sender since the key was installed, by what became of them. */
+export interface SenderReport {
+  readonly sender: number;
+  readonly hasKey: boolean;
+  readonly opened: number;
+  readonly failed: number;
+  readonly withoutKey: number;
+}
+
+/** The own frames: sealed and sent, or dropped because they could not be sealed. */
+export interface SealReport {
+  readonly sealed: number;
+  readonly dropped: number;
+}
+
+export type FromWorker =
+  | { readonly type: "ready" }
+  | { readonly type: "published"; readonly sender: number; readonly published: PublishedKeys }
+  | { readonly type: "report"; readonly own: SealReport; readonly senders: readonly SenderReport[] }
+  /** The frames in a slot now open with this sender's key: sent on every change. */
+  | { readonly type: "slot-sender"; readonly slot: string; readonly sender: number }
+  | { readonly type: "failure"; readonly message: string };

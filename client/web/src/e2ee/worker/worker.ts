@@ -1,0 +1,90 @@
+// The frame worker: seals what the page sends and opens what it receives. One worker for all tracks of the page, so
+// that one counter runs over everything that is sealed with the own key.
+
+import type { Transformer } from "./EncodedFrames.ts";
+import { FrameDescriber } from "./FrameDescriber.ts";
+import { FrameKeys } from "./FrameKeys.ts";
+import type { FromWorker, ToWorker, TransformOptions } from "./messages.ts";
+import { receiveTransform, sendTransform } from "./transforms.ts";
+
+/** The globals of a dedicated worker, as far as they are used here. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  onrtctransform: ((event: { readonly transformer: Transformer }) => void) | null;
+  postMessage(message: FromWorker): void;
+}
+
+/** How often counts go to the page, in ms: fast enough for a lock that follows what happens. */
+const REPORT_INTERVAL_MS = 250;
+
+const scope = globalThis as unknown as WorkerScope;
+const keys = new FrameKeys();
+const describers = new Map<string, FrameDescriber>();
+let senders: Transformer[] = [];
+let lastReport = "";
+
+function post(message: FromWorker): void {
+  scope.postMessage(message);
+}
+
+function fail(error: unknown): void {
+  post({ type: "failure", message: error instanceof Error ? error.message : String(error) });
+}
+
+scope.onrtctransform = ({ transformer }) => {
+  const options = transformer.options as TransformOptions;
+  if (options.direction === "send") {
+    const describer = new FrameDescriber(options.scales);
+    describer.setCaptureHeight(options.captureHeight);
+    describers.set(options.name, describer);
+    senders.push(transformer);
+    pipe(transformer, sendTransform(keys, describer));
+  } else {
+    const { slot } = options;
+    pipe(transformer, receiveTransform(keys, transformer, (sender) => post({ type: "slot-sender", slot, sender })));
+  }
+};
+
+function pipe(transformer: Transformer, transform: ReturnType<typeof sendTransform>): void {
+  // The pipe ends with an error when its PeerConnection is closed: nothing is lost by that.
+  transformer.readable.pipeThrough(transform).pipeTo(transformer.writable).catch(() => undefined);
+}
+
+scope.onmessage = ({ data }) => {
+  switch (data.type) {
+    case "passphrase":
+      keys.setPassphrase(data.passphrase, data.room, data.suite);
+      break;
+    case "own": {
+      const { sender } = data;
+      keys.takeOwnKey(sender).then((published) => post({ type: "published", sender, published }), fail);
+      break;
+    }
+    case "member":
+      keys.setMember(data.sender, data.published).catch(fail);
+      break;
+    case "member-gone":
+      keys.removeMember(data.sender).catch(fail);
+      break;
+    case "key-frame":
+      for (const sender of senders) sender.generateKeyFrame?.().catch(() => undefined);
+      break;
+    case "capture-height":
+      describers.get(data.name)?.setCaptureHeight(data.pixels);
+      break;
+    case "connection-closed":
+      senders = [];
+      describers.clear();
+      break;
+  }
+};
+
+setInterval(() => {
+  const report: FromWorker = { type: "report", own: keys.ownReport(), senders: keys.senderReports() };
+  const text = JSON.stringify(report);
+  if (text === lastReport) return;
+  lastReport = text;
+  post(report);
+}, REPORT_INTERVAL_MS);
+
+post({ type: "ready" });

@@ -95,7 +95,8 @@ function(sotto_fuzzer name)
 endfunction()
 
 if(NOT SOTTO_FUZZ)
-  add_library(sotto_catch_main STATIC ${CMAKE_SOURCE_DIR}/tests/support/CatchMain.cpp)
+  add_library(sotto_catch_main STATIC
+    ${CMAKE_SOURCE_DIR}/tests/support/CatchMain.cpp ${CMAKE_SOURCE_DIR}/tests/support/Precompiled.cpp)
   target_link_libraries(sotto_catch_main PUBLIC Catch2::Catch2 PRIVATE sotto_build)
   # The tests reuse this target's precompiled header, so both need the same definitions.
   target_compile_definitions(sotto_catch_main PUBLIC

@@ -15,8 +15,9 @@ enum class CodecType : uint8_t { Opus, Vp8, Vp9 };
 /// What the payload descriptor said, beyond the metadata: enough to write a new descriptor for each
 /// recipient. VP8: RFC 7741; VP9: RFC 9628. Absent values are -1.
 struct CodecInfo {
-  int32_t pictureId = -1;  ///< as received (7 or 15 bits)
-  int16_t tl0PicIdx = -1;  ///< as received
+  int32_t pictureId = -1;      ///< as received (7 or 15 bits)
+  bool longPictureId = false;  ///< 15 bits
+  int16_t tl0PicIdx = -1;      ///< as received
   int8_t temporalId = -1;
   int8_t spatialId = -1;      ///< VP9 only
   bool layerSync = false;     ///< VP8 Y, VP9 U: switching-up point

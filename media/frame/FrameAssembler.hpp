@@ -2,6 +2,7 @@
 // them can be decoded. Payload formats: VP8 RFC 7741, VP9 RFC 9628, Opus RFC 7587.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -14,7 +15,7 @@
 
 namespace sotto::frame {
 
-/// Whether frames carry a trailer (WIRE: docs/frame-format.md). Required: one without a valid trailer is an
+/// Whether frames carry a trailer (docs/frame-format.md). Required: one without a valid trailer is an
 /// error. Optional: taken as sealed when a trailer parses. None: never looked for.
 enum class TrailerPolicy : uint8_t { Required, Optional, None };
 
@@ -24,13 +25,13 @@ struct MediaPacket {
   base::ByteView payload;  ///< from payload descriptor to padding; empty: a padding packet, no frame's part
   int64_t sequence = 0;    ///< unwrapped
   uint32_t timestamp = 0;
-  uint32_t ssrc = 0;
   bool marker = false;
   uint8_t audioLevel = 127;  ///< RFC 6464
   bool voiceActivity = false;
 };
 
 struct AssemblerOptions {
+  uint32_t ssrc = 0;  ///< copied into frames
   CodecType codec = CodecType::Opus;
   TrailerPolicy trailer = TrailerPolicy::Required;
   /// How long a gap is held for packets that were merely reordered. After it, what is missing is given up
@@ -97,57 +98,69 @@ class FrameAssembler {
 
  private:
   struct Slot {
-    int64_t sequence = -1;
+    int64_t sequence = -1;  ///< -1: empty
     base::PacketRef buffer;
-    const uint8_t* payload = nullptr;
-    uint16_t size = 0;  ///< payload with descriptor
-    uint16_t descriptorSize = 0;
+    base::ByteView payload;  ///< with descriptor
+    size_t descriptorSize = 0;
     uint32_t timestamp = 0;
     base::Timestamp arrival;
     bool padding = false;
     bool start = false;
     bool end = false;
     bool marker = false;
+    bool keyStart = false;  ///< a key frame begins here
     bool voiceActivity = false;
     uint8_t audioLevel = 127;
     PictureInfo picture;
   };
+  /// Consecutive packets of one frame from its start on.
   struct Run {
-    enum class State : uint8_t { Complete, Incomplete, Broken } state = State::Incomplete;
-    int64_t end = 0;  ///< last packet, first missing one, or first one that does not belong
+    enum class State : uint8_t { Complete, Incomplete, Broken };
+    State state = State::Incomplete;
+    int64_t start = 0;
+    int64_t end = 0;  ///< one past the last packet; else the first that is missing or does not belong
     size_t bytes = 0;
   };
 
   Slot& slotAt(int64_t sequence) { return slots_[static_cast<size_t>(sequence) & (slotCount - 1)]; }
   const Slot* find(int64_t sequence) const;
-  bool describe(const MediaPacket& packet, Slot& slot) const;
-  void release(int64_t sequence);
+  bool makeRoom(int64_t sequence);
+  bool describe(Slot& slot) const;
+  bool describeVp8(Slot& slot) const;
+  bool describeVp9(Slot& slot) const;
   void skipTo(int64_t sequence);
   Run runFrom(int64_t start) const;
   bool resolveGap(int64_t missing, base::Timestamp now);
   std::optional<int64_t> nextStart(int64_t after) const;
-  bool disposable(int64_t missing, int64_t resume) const;
-  void giveUp(int64_t resume);
+  bool isDisposable(int64_t resume) const;
+  void giveUp(std::optional<int64_t> resume);
+  void settleLoss(const PictureInfo& next);
+  bool skippedAsDisposable(int32_t pictureId) const;
   std::optional<AssembledFrame> take(const Run& run, base::Timestamp now);
   FrameRef assemble(const Run& run, base::Timestamp now);
+  void fillCodecInfo(const Slot& first, Frame& frame) const;
   std::optional<MetadataError> readMetadata(Frame& frame) const;
-  void deriveMetadata(Frame& frame) const;
 
   AssemblerOptions options_;
   FramePool& pool_;
   ReferenceTracker tracker_;
-  std::vector<Slot> slots_;
+  std::vector<Slot> slots_;  ///< ring by sequence number
   bool started_ = false;
-  bool returnedAny_ = false;
-  bool gapPending_ = false;
-  bool needKeyFrame_ = false;
+  bool advanced_ = false;     ///< something was taken or given up: the beginning cannot move back any more
   int64_t nextSequence_ = 0;  ///< first packet of the frame to come
   int64_t highest_ = -1;
+  int64_t newestKeyStart_ = -1;
   /// The gap that holds frames back: its first missing packet, since when, and how long it is waited for.
   std::optional<int64_t> gapSequence_;
   base::Timestamp gapSince_;
-  bool gapDisposable_ = false;
-  uint64_t ssrc_ = 0;
+  base::TimeDelta gapWait_;
+  /// Packets were given up since the last frame that was taken; what they were shows with the next one.
+  bool lossPending_ = false;
+  bool afterGap_ = false;
+  bool needKeyFrame_ = false;
+  /// Pictures given up of which a packet said that nothing refers to them.
+  std::array<int32_t, 16> skippedDisposable_{};
+  size_t skippedDisposableCount_ = 0;
   AssemblerStatistics statistics_;
 };
 

@@ -39,6 +39,7 @@ class FramePool {
   struct Owned;
   std::vector<std::unique_ptr<Owned>> owned_;
   std::array<std::vector<Frame*>, classCount> free_;
+  std::array<size_t, classCount> classTotals_{};  ///< so that giving a frame back never allocates
   size_t allocatedBytes_ = 0;
 };
 

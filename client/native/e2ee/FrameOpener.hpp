@@ -53,7 +53,12 @@ class FrameOpener {
     SuiteCipher cipher;
     ReplayWindow replay;
   };
-  std::optional<ReceiveKey> ratchetTo(KeyId target, bool& suiteMatches, frame::Suite suite) const;
+  struct Parts {
+    base::ByteView clear, cipherText, mac, trailer;
+  };
+  std::optional<ReceiveKey> ratchetTo(KeyId target) const;
+  /// `parsed` has been range-checked against `sealed` by parseFrameMetadata.
+  static Parts split(base::ByteView sealed, const frame::ParsedMetadata& parsed, size_t macLength);
 
   std::map<uint64_t, ReceiveKey> keys_;  ///< by KID
 };

@@ -39,6 +39,8 @@ class IvfFile {
   base::TimeDelta duration() const;
 
  private:
+  base::Expected<void> index(const std::string& name, size_t offset);
+
   std::vector<uint8_t> bytes_;
   std::vector<Entry> entries_;
   frame::CodecType codec_ = frame::CodecType::Vp8;
@@ -46,8 +48,8 @@ class IvfFile {
   uint32_t unitsPerSecond_ = 30;  ///< denominator of the time base
 };
 
-/// Writes an IVF file with a time base of 1/90000 s, the RTP clock of video. Frames are flushed as they come,
-/// so a recording survives the end of its process; frame count and size in the header are set by `close`.
+/// Writes an IVF file with a time base of 1/90000 s, the RTP clock of video. Frame count and size in the
+/// header are set by `close`; a file that was never closed can be played all the same.
 class IvfWriter {
  public:
   static constexpr uint32_t clockRate = 90'000;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "media/base/Bytes.hpp"
 #include "media/base/Expected.hpp"
 #include "media/base/Units.hpp"
 

@@ -3,9 +3,9 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "client/native/mediafile/MediaSource.hpp"
+#include "client/native/mediafile/SyntheticProof.hpp"
 #include "media/base/Expected.hpp"
 
 namespace sotto::client::mediafile {
@@ -31,20 +31,5 @@ std::unique_ptr<MediaSource> makeSyntheticAudio(uint32_t seed, bool speaking = t
 
 /// "180p", "360p", "720p", "1080p".
 base::Expected<SyntheticVideoOptions> parseSyntheticName(const std::string& name);
-
-/// What a synthetic frame says about itself.
-struct SyntheticProof {
-  uint32_t seed = 0;
-  uint32_t picture = 0;  ///< counts pictures; all layers of one picture share it
-  uint8_t layer = 0;
-  uint8_t temporalIndex = 0;
-  bool keyFrame = false;
-  int64_t capturedUs = 0;  ///< microseconds since the Unix epoch, by the sender's clock
-};
-/// The proof inside a frame of the synthetic sources; nullopt when it is no such frame or any byte of it
-/// differs from what was sent.
-std::optional<SyntheticProof> checkSynthetic(frame::CodecType codec, base::ByteView frame);
-/// True when the frame claims to be synthetic (whether or not it is intact).
-bool looksSynthetic(frame::CodecType codec, base::ByteView frame);
 
 }  // namespace sotto::client::mediafile

@@ -18,7 +18,8 @@ struct MediaAddress {
   control::Fingerprint fingerprint;             ///< of the worker's DTLS certificate
 };
 
-/// Takes what the media plane has to tell. Called from the event loop, never from within MediaPlane's calls.
+/// Takes what the media plane has to tell. Called from the event loop, never from within MediaPlane's calls;
+/// may call MediaPlane itself.
 class MediaPlaneListener {
  public:
   virtual ~MediaPlaneListener() = default;

@@ -32,12 +32,6 @@ RequestError badSdp(const sdp::MediaDescription& at, std::string message) {
   return error;
 }
 
-std::string_view sourceName(TrackSource source) {
-  return source == TrackSource::Microphone ? "microphone"
-         : source == TrackSource::Camera   ? "camera"
-                                           : "screen";
-}
-
 /// Chooses among several hashes the one that every worker can check.
 std::optional<control::Fingerprint> bestFingerprint(const sdp::MediaDescription& media) {
   for (const std::string_view algorithm : {"sha-256", "sha-384", "sha-512"}) {
@@ -280,12 +274,7 @@ class Negotiator {
         if (track.mid == mid && track.muted) return *track.muted;
       }
     }
-    if (in_.previous != nullptr) {
-      for (const auto& track : in_.previous->tracks) {
-        if (track.source == source) return track.muted;
-      }
-    }
-    return false;
+    return std::find(in_.muted.begin(), in_.muted.end(), source) != in_.muted.end();
   }
 
   Done addSlot(const sdp::MediaDescription& offered, sdp::MediaDescription& answered,
@@ -345,6 +334,18 @@ class Negotiator {
 };
 
 }  // namespace
+
+std::string_view sourceName(TrackSource source) {
+  switch (source) {
+    case TrackSource::Microphone:
+      return "microphone";
+    case TrackSource::Camera:
+      return "camera";
+    case TrackSource::Screen:
+      break;
+  }
+  return "screen";
+}
 
 Result<Negotiated> negotiate(const NegotiationInput& input, base::Random& random) {
   return Negotiator(input, random).run();

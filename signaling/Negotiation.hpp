@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "media/base/Random.hpp"
@@ -16,11 +17,14 @@
 
 namespace sotto::signaling {
 
+/// As in messages: "microphone", "camera", "screen".
+std::string_view sourceName(control::TrackSource source);
+
 /// What the client calls one of its sending m-lines.
 struct NamedTrack {
   std::string mid;
   control::TrackSource source = control::TrackSource::Microphone;
-  std::optional<bool> muted;  ///< none: as it was, else not muted
+  std::optional<bool> muted;  ///< none: as it was
 };
 
 /// What stands between this client and its worker, kept from one offer to the next.
@@ -46,6 +50,8 @@ struct NegotiationInput {
   const MediaAddress& address;
   const Limits& limits;
   bool mayPublish = true, maySubscribe = true;
+  /// What is muted stays so when the client does not say otherwise.
+  std::vector<control::TrackSource> muted;
   /// Of the same client on the same worker; null when there is none.
   const Agreement* previous = nullptr;
 };

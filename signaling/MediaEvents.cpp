@@ -1,0 +1,110 @@
+// What the media plane reports, on its way to the clients.
+#include <variant>
+
+#include "signaling/MediaControl.hpp"
+
+namespace sotto::signaling {
+namespace {
+
+template <typename... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+
+bool keepsReports(const MediaState& media) {
+  return media.agreement || media.offerInFlight;
+}
+
+}  // namespace
+
+void MediaControl::onEvent(const control::Event& event) {
+  std::visit(Overloaded{
+                 [](const control::WorkerReady&) {},  // between the worker and its supervisor
+                 [this](const control::EndpointStateChanged& e) { onState(e); },
+                 [this](const control::SlotsBound& e) { onSlots(e); },
+                 [this](const control::SpeakersChanged& e) { onSpeakers(e); },
+                 [this](const control::LayersChanged& e) { onLayers(e); },
+             },
+             event);
+}
+
+ParticipantPtr MediaControl::find(const std::string& room, const std::string& participant) const {
+  const RoomPtr found = directory_.findRoom(room);
+  return found ? found->find(participant) : nullptr;
+}
+
+void MediaControl::onSlots(const control::SlotsBound& event) {
+  const ParticipantPtr participant = find(event.room, event.endpoint);
+  if (!participant || !keepsReports(participant->media)) return;
+  std::vector<control::SlotBinding> bindings = event.bindings;
+  for (auto& binding : bindings) {
+    // Whoever has left meanwhile is nobody to the client.
+    if (!participant->room->find(binding.participant)) binding.participant.clear();
+    participant->media.bindings[binding.mid] = binding;
+  }
+  if (participant->media.offerInFlight) {
+    participant->media.reportsKept = true;
+  } else if (!bindings.empty()) {
+    participant->send(slotsEvent(bindings));
+  }
+}
+
+void MediaControl::onSpeakers(const control::SpeakersChanged& event) {
+  const RoomPtr room = directory_.findRoom(event.room);
+  if (!room) return;
+  room->speakers.clear();
+  for (const auto& speaker : event.speakers) {
+    if (room->find(speaker.endpoint)) room->speakers.push_back(speaker);
+  }
+  room->broadcast(speakersEvent(room->speakers));
+}
+
+void MediaControl::onLayers(const control::LayersChanged& event) {
+  const ParticipantPtr participant = find(event.room, event.endpoint);
+  if (!participant || !keepsReports(participant->media)) return;
+  for (const auto& layer : event.layers) participant->media.layers[layer.mid] = layer;
+  if (participant->media.offerInFlight) {
+    participant->media.reportsKept = true;
+  } else if (!event.layers.empty()) {
+    participant->send(layersEvent(event.layers));
+  }
+}
+
+void MediaControl::onState(const control::EndpointStateChanged& event) {
+  const ParticipantPtr participant = find(event.room, event.endpoint);
+  if (!participant || !participant->media.agreement || participant->media.settingUp) return;
+  if (event.state == control::EndpointState::Connected) {
+    participant->media.connected = true;
+    participant->send(mediaConnectedEvent());
+  } else if (event.state != control::EndpointState::Connecting) {
+    ask(event.room, control::RemoveEndpoint{event.room, event.endpoint}, nullptr);
+    restart(*participant, event.reason.empty() ? "the media connection was lost" : event.reason);
+  }
+}
+
+void MediaControl::restart(Participant& participant, const std::string& reason) {
+  MediaState& media = participant.media;
+  media.agreement.reset();
+  media.connected = false;
+  media.clearReports();
+  media.restartOwed = participant.connection == nullptr;
+  media.restartReason = reason;
+  if (media.restartOwed) return;
+  ++directory_.metrics.mediaRestarts;
+  participant.send(mediaRestartEvent(reason));
+}
+
+void MediaControl::onRoomLost(const std::string& name, const std::string& reason) {
+  const RoomPtr room = directory_.findRoom(name);
+  if (!room) return;
+  ++directory_.metrics.roomsLost;
+  room->placement = Room::Placement::None;
+  ++room->placementAttempt;
+  room->speakers.clear();
+  for (const auto& [id, participant] : room->participants()) {
+    if (participant->media.agreement) restart(*participant, reason);
+  }
+  place(room);
+}
+
+}  // namespace sotto::signaling

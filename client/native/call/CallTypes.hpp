@@ -118,8 +118,8 @@ struct Participant {
   std::string id, user, device, name;
   uint16_t sender = 0;
   std::vector<Track> tracks;
-  bool hasSalt = false;   ///< it has published what its key is derived with
-  bool connected = true;  ///< false while its session waits to be resumed
+  bool publishesKey = false;  ///< has published what its key is derived with
+  bool connected = true;      ///< false while its session waits to be resumed
   bool operator==(const Participant&) const = default;
 };
 
@@ -176,8 +176,8 @@ struct CallStatistics {
   uint32_t reconnects = 0;           ///< how many times the socket was lost and came back
 };
 
-/// What a call tells the application. All called from the thread that drives the call, never from within
-/// the application's own calls into it but for sendFrame's key frame wishes.
+/// What a call tells the application, in the thread that drives the call and possibly from within the
+/// application's own calls into it. The call must not be destroyed from within a callback.
 class CallObserver {
  public:
   virtual ~CallObserver() = default;

@@ -1,0 +1,279 @@
+#include "client/native/call/CallSession.hpp"
+
+#include <algorithm>
+
+#include "client/native/e2ee/ExternalKeyProvider.hpp"
+#include "media/dtls/DtlsTransport.hpp"
+
+namespace sotto::client::call {
+
+namespace {
+
+/// First wait before trying again, doubled up to the longest: a server that was restarted is back within a
+/// second or two, and many clients must not all hammer it.
+constexpr auto firstBackoff = base::TimeDelta::millis(250);
+constexpr auto longestBackoff = base::TimeDelta::seconds(2);
+/// How long a server that does not answer `leave` is waited for.
+constexpr auto leaveTimeout = base::TimeDelta::seconds(2);
+
+std::unique_ptr<e2ee::KeyProvider> makeKeys(CallOptions& options, base::Random& random) {
+  if (options.roomSecret.empty()) return nullptr;
+  auto keys = std::make_unique<e2ee::ExternalKeyProvider>(e2ee::SecretBytes(options.roomSecret),
+                                                          options.suite, random);
+  std::fill(options.roomSecret.begin(), options.roomSecret.end(), uint8_t{0});
+  options.roomSecret.clear();
+  return keys;
+}
+
+}  // namespace
+
+/// Of our side of DTLS; one for the whole call.
+struct CallSession::Certificate {
+  dtls::Certificate certificate = dtls::Certificate::generate();
+};
+
+/// What the media connection tells. Failure is only noted, as the connection cannot be replaced from within.
+class CallSession::MediaEvents final : public rtc::PeerConnectionObserver {
+ public:
+  explicit MediaEvents(CallSession& session) : session_(session) {}
+
+  void onConnected() override { ++session_.totals_.mediaConnections; }
+  void onFailed(const std::string& reason) override { session_.mediaFailure_ = reason; }
+  void onKeyFrameWanted(const std::string& mid, size_t layer) override {
+    const auto local = session_.locals_.find(mid, layer);
+    if (local) session_.observer_.onKeyFrameWanted(local->source, local->index);
+  }
+  void onFrame(const rtc::ReceivedFrame& frame) override { session_.remotes_.onFrame(frame); }
+
+ private:
+  CallSession& session_;
+};
+
+CallSession::CallSession(CallOptions options, SignalingSocket& socket, base::DatagramBatch& out,
+                         base::Random& random, CallObserver& observer)
+    : options_(std::move(options)),
+      socket_(socket),
+      out_(out),
+      random_(random),
+      observer_(observer),
+      rateCap_(options_.rateCapBitsPerSecond),
+      keys_(makeKeys(options_, random)),
+      locals_(options_, keys_ != nullptr),
+      remotes_(keys_.get(), observer),
+      mediaEvents_(std::make_unique<MediaEvents>(*this)),
+      certificate_(std::make_unique<Certificate>()),
+      socketBackoff_(firstBackoff),
+      mediaBackoff_(firstBackoff) {}
+
+CallSession::~CallSession() = default;
+
+// ---- coming and going ------------------------------------------------------------------------------
+
+void CallSession::start(base::Timestamp now) {
+  if (state_ != CallState::Idle) return;
+  giveUpDue_ = now + options_.giveUpAfter;
+  setState(CallState::Connecting, "");
+  socket_.open();
+}
+
+void CallSession::leave(base::Timestamp now) {
+  if (over() || leaving_) return;
+  leaving_ = true;
+  if (!joined_) return end(CallState::Left, "");
+  socket_.send(makeLeave(ask(Asked::Leave)));
+  leaveDue_ = now + leaveTimeout;
+}
+
+void CallSession::setState(CallState state, const std::string& reason) {
+  if (state_ == state) return;
+  state_ = state;
+  reason_ = reason;
+  observer_.onState(state, reason);
+}
+
+void CallSession::fail(const std::string& reason) {
+  end(CallState::Failed, reason);
+}
+
+void CallSession::end(CallState state, const std::string& reason) {
+  if (over()) return;
+  if (media_) media_->close();
+  if (socketOpen_) socket_.close();
+  socketOpen_ = joined_ = false;
+  mediaDue_ = socketDue_ = giveUpDue_ = leaveDue_ = base::Timestamp::plusInfinity();
+  setState(state, reason);
+}
+
+void CallSession::lost(const std::string& reason, base::Timestamp now) {
+  if (giveUpDue_ == base::Timestamp::plusInfinity()) giveUpDue_ = now + options_.giveUpAfter;
+  if (state_ != CallState::Reconnecting) {
+    setState(CallState::Reconnecting, reason);
+  } else {
+    reason_ = reason;
+  }
+}
+
+void CallSession::refreshState() {
+  if (over() || !joined_) return;
+  const bool up = media_ && mediaAnswered_ && media_->state() == rtc::ConnectionState::Connected;
+  if (up) {
+    giveUpDue_ = base::Timestamp::plusInfinity();
+    socketBackoff_ = mediaBackoff_ = firstBackoff;
+    setState(CallState::Connected, "");
+  } else if (state_ != CallState::Reconnecting) {
+    setState(CallState::Negotiating, "");
+  }
+}
+
+void CallSession::onSocketOpen(base::Timestamp now) {
+  if (over()) return;
+  socketOpen_ = true;
+  if (state_ == CallState::Connecting) setState(CallState::Joining, "");
+  sendJoin();
+  settle(now);
+}
+
+void CallSession::onSocketClosed(const std::string& reason, base::Timestamp now) {
+  if (over()) return;
+  const bool wasJoined = joined_;
+  socketOpen_ = joined_ = false;
+  asked_.clear();
+  offerRequest_ = 0;
+  if (leaving_) return end(CallState::Left, "");
+  if (!everJoined_) return fail(reason);
+  if (wasJoined) {
+    ++totals_.reconnects;
+    socketBackoff_ = firstBackoff;
+  }
+  lost(reason, now);
+  socketDue_ = now + socketBackoff_;
+  socketBackoff_ = std::min(socketBackoff_ * 2, longestBackoff);
+}
+
+void CallSession::onDatagram(base::MutableByteView datagram, const base::SocketAddress& from,
+                             base::Timestamp now) {
+  if (over() || !media_) return;
+  media_->onDatagram(datagram, from, now);
+  settle(now);
+}
+
+void CallSession::onTime(base::Timestamp now) {
+  if (over()) return;
+  if (now >= leaveDue_) return end(CallState::Left, "");
+  if (now >= giveUpDue_) return fail(reason_.empty() ? "no connection to the server's media" : reason_);
+  if (now >= socketDue_) {
+    socketDue_ = base::Timestamp::plusInfinity();
+    socket_.open();
+  }
+  if (media_) media_->onTime(now);
+  settle(now);
+}
+
+void CallSession::settle(base::Timestamp now) {
+  if (mediaFailure_) {
+    lost(*mediaFailure_, now);
+    mediaFailure_.reset();
+    if (mediaDue_ == base::Timestamp::plusInfinity()) {
+      scheduleMedia(now + mediaBackoff_);
+      mediaBackoff_ = std::min(mediaBackoff_ * 2, longestBackoff);
+    }
+  }
+  if (now >= mediaDue_ && joined_ && !leaving_) {
+    mediaDue_ = base::Timestamp::plusInfinity();
+    startMedia();
+  }
+  refreshState();
+}
+
+base::Timestamp CallSession::nextDeadline() const {
+  if (over()) return base::Timestamp::plusInfinity();
+  base::Timestamp deadline = std::min({socketDue_, giveUpDue_, leaveDue_});
+  if (joined_) deadline = std::min(deadline, mediaDue_);
+  if (media_) deadline = std::min(deadline, media_->nextDeadline());
+  return deadline;
+}
+
+// ---- media -----------------------------------------------------------------------------------------
+
+void CallSession::startMedia() {
+  remotes_.clearSlots();
+  wishes_.clear();
+  videoMids_.clear();
+  mediaAnswered_ = false;
+  media_ = std::make_unique<rtc::PeerConnection>(
+      certificate_->certificate, keys_ ? frame::TrailerPolicy::Required : frame::TrailerPolicy::Optional,
+      random_, out_, *mediaEvents_);
+  locals_.addTo(*media_);
+  for (uint32_t i = 0; i < std::min(options_.audioSlots, audioSlotLimit_); ++i) {
+    media_->addSlot(control::MediaKind::Audio);
+  }
+  for (uint32_t i = 0; i < std::min(options_.videoSlots, videoSlotLimit_); ++i) {
+    videoMids_.push_back(media_->addSlot(control::MediaKind::Video));
+  }
+  offerRequest_ = 0;
+  sendOffer();
+}
+
+SendResult CallSession::sendFrame(const OutgoingFrame& frame, base::Timestamp now) {
+  if (over() || !media_ || media_->state() != rtc::ConnectionState::Connected) {
+    return SendResult::NotConnected;
+  }
+  return locals_.send(frame, *media_, now);
+}
+
+// ---- what the application wants --------------------------------------------------------------------
+
+void CallSession::setWants(std::vector<Want> wants, bool wantEveryone) {
+  options_.wants = std::move(wants);
+  options_.wantEveryone = wantEveryone;
+  updateWishes(/*evenIfUnchanged=*/false);
+}
+
+void CallSession::setMuted(TrackSource source, bool muted) {
+  locals_.setMuted(source, muted);
+  if (joined_ && mediaAnswered_) socket_.send(makeMute(ask(Asked::Mute), source, muted));
+}
+
+void CallSession::setRateCap(std::optional<uint64_t> bitsPerSecond) {
+  rateCap_ = bitsPerSecond;
+  if (joined_ && mediaAnswered_) socket_.send(makeRateCap(ask(Asked::RateCap), rateCap_));
+}
+
+void CallSession::setScreen(std::optional<VideoTrack> screen) {
+  locals_.setScreen(std::move(screen), media_.get());
+  offerAgain();
+}
+
+void CallSession::restartIce() {
+  if (!media_) return;
+  media_->restartIce();
+  offerAgain();
+}
+
+void CallSession::networkChanged(base::Timestamp now) {
+  if (media_) media_->networkChanged(now);
+}
+
+CallStatistics CallSession::statistics() const {
+  CallStatistics statistics = totals_;
+  statistics.state = state_;
+  statistics.streams = remotes_.statistics();
+  statistics.framesUnknownSender = remotes_.unknownSender();
+  if (!media_) return statistics;
+  const rtc::ConnectionStatistics connection = media_->statistics();
+  statistics.layers = locals_.statistics(connection);
+  statistics.roundTrip = connection.roundTrip;
+  if (connection.feedbackPackets > 0) {
+    statistics.uplinkLoss =
+        static_cast<double>(connection.feedbackLost) / static_cast<double>(connection.feedbackPackets);
+  }
+  for (const rtc::SlotStatistics& slot : connection.slots) {
+    statistics.packetsReceived += slot.packets;
+    statistics.packetsLost += slot.lost;
+    statistics.nacksSent += slot.nacks;
+    statistics.keyFramesAsked += slot.keyFrameRequests;
+  }
+  return statistics;
+}
+
+}  // namespace sotto::client::call

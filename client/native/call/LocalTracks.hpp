@@ -1,0 +1,65 @@
+// What we publish: sources and the m-lines they go out on, mute, and the sealer that every frame passes.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/native/call/CallTypes.hpp"
+#include "client/native/call/SignalingMessages.hpp"
+#include "client/native/e2ee/KeyProvider.hpp"
+#include "client/native/rtc/PeerConnection.hpp"
+
+namespace sotto::client::call {
+
+class LocalTracks {
+ public:
+  /// `sealed` false: a room without end-to-end encryption, where frames go out as they are.
+  LocalTracks(const CallOptions& options, bool sealed);
+
+  // ---- keys
+  /// Joined afresh: draws a new key. The sealer itself, and with it the counter, lives as long as the call.
+  void joined(uint16_t sender, e2ee::KeyProvider& keys);
+  const std::optional<e2ee::PublishedKeyInfo>& publishedKeys() const { return published_; }
+
+  // ---- tracks
+  void setScreen(std::optional<VideoTrack> screen, rtc::PeerConnection* connection);
+  void setMuted(TrackSource source, bool muted);
+  /// Adds an m-line to a new connection for every track.
+  void addTo(rtc::PeerConnection& connection);
+  std::vector<OfferRequest::Track> offered() const;
+
+  // ---- frames
+  SendResult send(const OutgoingFrame& frame, rtc::PeerConnection& connection, base::Timestamp now);
+  struct Layer {
+    TrackSource source = TrackSource::Camera;
+    size_t index = 0;
+  };
+  /// Which of our layers an m-line's layer is.
+  std::optional<Layer> find(const std::string& mid, size_t layer) const;
+  /// Merges what a connection counted into what earlier ones did.
+  std::vector<LocalLayerStatistics> statistics(const rtc::ConnectionStatistics& connection) const;
+
+ private:
+  struct Track {
+    TrackSource source = TrackSource::Microphone;
+    frame::CodecType codec = frame::CodecType::Opus;
+    std::vector<VideoLayer> layers;  ///< empty: audio
+    std::vector<uint8_t> ranks;      ///< spatial index of each layer: 0 for the smallest
+    bool muted = false;
+    std::string mid;  ///< in the present connection
+  };
+  static Track videoTrack(TrackSource source, const VideoTrack& settings);
+  Track* find(TrackSource source);
+  static void addLine(Track& track, rtc::PeerConnection& connection);
+  static std::optional<frame::FrameMetadata> describe(const Track& track, const OutgoingFrame& frame);
+
+  std::vector<Track> tracks_;
+  std::optional<e2ee::FrameSealer> sealer_;  ///< none: frames go out as they are
+  std::optional<e2ee::PublishedKeyInfo> published_;
+  std::vector<uint8_t> sealedFrame_;
+};
+
+}  // namespace sotto::client::call

@@ -140,7 +140,10 @@ std::optional<AssembledFrame> FrameAssembler::next(base::Timestamp now) {
       lossPending_ = true;
       statistics_.orphanPackets += static_cast<uint64_t>(run.end - run.start);
       skipTo(run.end);
-    } else if (run.end > highest_ || !resolveGap(run.end, now)) {
+    } else if (run.end > highest_) {  // the rest is on its way
+      gapSequence_.reset();
+      return std::nullopt;
+    } else if (!resolveGap(run.end, now)) {
       return std::nullopt;
     }
   }

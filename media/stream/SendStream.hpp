@@ -61,7 +61,8 @@ struct SendStreamStatistics {
 
 class SendStream {
  public:
-  /// History bounds: whichever is reached first. 300 frames: a second of 60 fps video in five layers' bursts.
+  /// History bounds, whichever is reached first: a second of 60 fps video in three spatial layers, and of 20
+  /// Mb/s.
   static constexpr size_t historyFrames = 256;
   static constexpr size_t historyPackets = 2'048;  ///< power of two
   static constexpr base::TimeDelta historyAge = base::TimeDelta::seconds(1);
@@ -90,7 +91,7 @@ class SendStream {
   /// A sender report for this stream: `ntp` is our wall clock now. Nullopt before the first frame.
   std::optional<rtp::SenderReport> senderReport(rtp::NtpTime ntp, base::Timestamp now) const;
   /// The timestamp of the frame sent last; nullopt before the first.
-  std::optional<uint32_t> lastTimestamp() const;
+  std::optional<uint32_t> lastTimestamp() const { return lastTimestamp_; }
   uint16_t nextSequence() const { return static_cast<uint16_t>(nextSequence_); }
   const SendStreamStatistics& statistics() const { return statistics_; }
 
@@ -105,6 +106,7 @@ class SendStream {
     uint8_t rtxPayloadType = 0;
     base::Timestamp sent;
   };
+  /// When a packet was retransmitted last.
   struct LastCopy {
     int64_t sequence = -1;
     base::Timestamp at;
@@ -116,6 +118,7 @@ class SendStream {
   size_t writeHeader(const rtp::RtpHeader& header, const frame::Frame& frame, bool rtx,
                      uint16_t transportSequence, base::MutableByteView out) const;
   size_t headerSize(const frame::Frame& frame) const;
+  size_t payloadBudget(const frame::Frame& frame) const;
   bool allowRetransmission(size_t bytes, base::Timestamp now);
   void retransmit(const Record& record, int64_t sequence, PacketSink& sink);
 

@@ -1,0 +1,385 @@
+// A call as the page sees it: who is there, what each slot shows, whose frames open. Joins through signaling, moves media
+// through one MediaConnection at a time, and keeps both alive.
+
+import type { PublishedKeys, SuiteName } from "../e2ee/KeyProvider.ts";
+import type { FrameWorker } from "../rtc/FrameWorker.ts";
+import { MediaConnection, type OwnTrack } from "../rtc/MediaConnection.ts";
+import { StatisticsReader, type Statistics } from "../rtc/Statistics.ts";
+import { SignalingClient, type SignalingListener } from "../signaling/SignalingClient.ts";
+import {
+  RequestError,
+  type JoinReply,
+  type LayerInfo,
+  type ParticipantInfo,
+  type OfferReply,
+  type ServerEventName,
+  type ServerEvents,
+  type Source,
+} from "../signaling/messages.ts";
+import { E2eeTracker, OwnE2eeTracker, type E2eeState } from "./E2eeState.ts";
+import { SlotPlan, wishes, type View } from "./SlotPlan.ts";
+
+export type CallPhase = "joining" | "connecting" | "connected" | "reconnecting" | "media-lost" | "ended";
+
+export interface CallOptions {
+  readonly room: string;
+  readonly passphrase: string;
+  readonly suite: SuiteName;
+  readonly codec: "vp8" | "vp9";
+  readonly audioSlots: number;
+  readonly videoSlots: number;
+  readonly worker: FrameWorker;
+  readonly connect: () => WebSocket;
+  readonly token: () => Promise<string>;
+}
+
+/** What a slot shows according to the server, and whose key its frames open with. */
+export interface SlotState {
+  readonly key: string;
+  readonly kind: "audio" | "video";
+  track: MediaStreamTrack;
+  participant: string | undefined;
+  source: Source | undefined;
+  /** Sender number of the key that opened the latest frames. */
+  verifiedSender: number | undefined;
+  layer: LayerInfo | undefined;
+}
+
+/** Silence is 127 (RFC 6464); above this a voice counts as speaking. */
+const SPEAKING_LEVEL = 55;
+/** Joins close together make one forced key frame. */
+const KEY_FRAME_DELAY_MS = 250;
+const SUBSCRIBE_DELAY_MS = 60;
+/** Waits between offers while the server has no worker for the room, in ms. */
+const OFFER_RETRIES_MS = [100, 200, 300, 500, 500, 1000, 2000, 3000];
+
+export class Call implements SignalingListener {
+  phase: CallPhase = "joining";
+  /** Set when the call has ended for a reason that people should read. */
+  failure: RequestError | undefined;
+  self: ParticipantInfo | undefined;
+  readonly roster = new Map<string, ParticipantInfo>();
+  readonly slots = new Map<string, SlotState>();
+  readonly own = new Map<Source, OwnTrack>();
+  speakers: readonly string[] = [];
+  statistics: Statistics = { slots: [], layers: [], roundTripMs: undefined, availableOutgoingBitsPerSecond: undefined };
+  onChange: () => void = () => undefined;
+
+  private readonly signaling: SignalingClient;
+  private media: MediaConnection | undefined;
+  private published: Promise<PublishedKeys> | undefined;
+  private readonly trackers = new Map<number, E2eeTracker>();
+  private readonly ownTracker = new OwnE2eeTracker();
+  private readonly plan: SlotPlan;
+  private views: readonly View[] = [];
+  private lastWishes = "";
+  private subscribeTimer: ReturnType<typeof setTimeout> | undefined;
+  private keyFrameTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly statisticsReader = new StatisticsReader();
+  private connections = 0;
+
+  constructor(private readonly options: CallOptions) {
+    this.plan = new SlotPlan(options.videoSlots);
+    this.signaling = new SignalingClient(
+      { connect: options.connect, token: options.token, suites: ["duo", "aes128gcm", "aes256gcm"] },
+      this,
+    );
+    options.worker.setPassphrase(options.passphrase, options.room, options.suite);
+    options.worker.listener = {
+      report: (own, senders) => {
+        const now = performance.now();
+        this.ownTracker.update(own);
+        for (const report of senders) this.tracker(report.sender).update(report, now);
+        this.changed();
+      },
+      slotSender: (key, sender) => {
+        const slot = this.slots.get(key);
+        if (slot !== undefined) slot.verifiedSender = sender;
+        this.changed();
+      },
+      failure: (message) => this.failed(new RequestError("e2ee_failure", message)),
+    };
+  }
+
+  /** Joins; rejects with a RequestError when the server refuses. */
+  start(own: ReadonlyMap<Source, OwnTrack>): Promise<void> {
+    for (const [source, track] of own) this.own.set(source, track);
+    return this.signaling.start();
+  }
+
+  async leave(): Promise<void> {
+    this.phase = "ended";
+    this.media?.close();
+    this.changed();
+    await this.signaling.leave();
+  }
+
+  /** Publishes, mutes or takes away the track of a source. */
+  async setTrack(source: Source, own: OwnTrack): Promise<void> {
+    const before = this.own.get(source);
+    if (source === "screen" && own.track === null) this.own.delete(source);
+    else this.own.set(source, own);
+    this.changed();
+    if (before?.track !== own.track) await this.media?.setTrack(source, own);
+    if (before?.muted !== own.muted && (source !== "screen" || own.track !== null)) {
+      await this.signaling.request("mute", { source, muted: own.muted }).catch(() => undefined);
+    }
+  }
+
+  /** What the page would like to see; goes to the server when it changes. */
+  setViews(views: readonly View[]): void {
+    this.views = views;
+    this.subscribeTimer ??= setTimeout(() => {
+      this.subscribeTimer = undefined;
+      this.subscribe();
+    }, SUBSCRIBE_DELAY_MS);
+  }
+
+  /** Upper bound on media towards this page, bit/s; null lifts it. */
+  setRateCap(bitsPerSecond: number | null): Promise<unknown> {
+    return this.signaling.request("rate-cap", { bitsPerSecond });
+  }
+
+  e2eeState(participant: ParticipantInfo): E2eeState {
+    if (participant.id === this.self?.id) return this.ownTracker.state();
+    return this.tracker(participant.sender).state(performance.now());
+  }
+
+  isSpeaking(participant: string): boolean {
+    return this.speakers.includes(participant);
+  }
+
+  /**
+   * The slot that shows a source of a participant, once its frames open with that very participant's key: the server's
+   * word alone puts nobody's picture under another's name.
+   */
+  shownSlot(participant: ParticipantInfo, source: Source): SlotState | undefined {
+    for (const slot of this.slots.values()) {
+      if (slot.participant !== participant.id || slot.source !== source) continue;
+      if (slot.verifiedSender === participant.sender) return slot;
+    }
+    return undefined;
+  }
+
+  /** Reads the statistics anew. */
+  async refreshStatistics(): Promise<void> {
+    const report = await this.media?.getStats().catch(() => undefined);
+    if (report === undefined) return;
+    this.statistics = this.statisticsReader.read(report.values() as Iterable<Record<string, unknown>>);
+    this.changed();
+  }
+
+  slotByMid(mid: string): SlotState | undefined {
+    const slot = this.media?.slotByMid(mid);
+    return slot && this.slots.get(slot.key);
+  }
+
+  midOf(key: string): string | undefined {
+    return this.media?.slots.find((slot) => slot.key === key)?.transceiver.mid ?? undefined;
+  }
+
+  // SignalingListener
+
+  joined(reply: JoinReply): void {
+    const fresh = this.self === undefined || !reply.resumed;
+    this.self = reply.self;
+    for (const id of this.roster.keys()) {
+      if (!reply.roster.some((participant) => participant.id === id)) this.removeParticipant(id);
+    }
+    for (const participant of reply.roster) this.updateParticipant(participant);
+    if (fresh) this.published = this.options.worker.takeOwnKey(reply.self.sender);
+    if (fresh || this.media === undefined || this.media.state === "failed") {
+      this.phase = "connecting";
+      void this.connectMedia();
+    } else {
+      this.phase = this.media.state === "connected" ? "connected" : "connecting";
+      this.lastWishes = "";
+      this.subscribe();
+    }
+    this.changed();
+  }
+
+  event<Name extends ServerEventName>(name: Name, data: ServerEvents[Name]): void {
+    const handler = this.handlers[name] as ((data: ServerEvents[Name]) => void) | undefined;
+    handler?.(data);
+    this.changed();
+  }
+
+  reconnecting(): void {
+    if (this.phase !== "ended") this.phase = "reconnecting";
+    this.changed();
+  }
+
+  failed(error: RequestError): void {
+    if (this.phase === "ended") return;
+    this.phase = "ended";
+    this.failure = error;
+    this.media?.close();
+    void this.signaling.leave();
+    this.changed();
+  }
+
+  private readonly handlers: { [Name in ServerEventName]: (data: ServerEvents[Name]) => void } = {
+    "participant-joined": ({ participant }) => {
+      this.updateParticipant(participant);
+      this.forceKeyFrameSoon();
+    },
+    "participant-updated": ({ participant }) => this.updateParticipant(participant),
+    "participant-left": ({ participant, reason }) => {
+      if (participant !== this.self?.id) return this.removeParticipant(participant);
+      const message = reason === "removed" ? "You were removed from the room." : "The server ended your session.";
+      this.failed(new RequestError("removed", message));
+    },
+    slots: ({ slots }) => {
+      for (const { mid, participant, source } of slots) {
+        const slot = this.slotByMid(mid);
+        if (slot === undefined) continue;
+        slot.participant = participant ?? undefined;
+        slot.source = source ?? undefined;
+        if (participant === null) slot.layer = undefined;
+      }
+    },
+    speakers: ({ speakers }) => {
+      this.speakers = speakers.filter(({ level }) => level <= SPEAKING_LEVEL).map(({ participant }) => participant);
+    },
+    layers: ({ slots }) => {
+      for (const layer of slots) {
+        const slot = this.slotByMid(layer.mid);
+        if (slot !== undefined) slot.layer = layer;
+      }
+    },
+    "media-connected": () => undefined,
+    "media-restart": () => {
+      this.phase = "media-lost";
+      void this.connectMedia();
+    },
+    stopping: () => undefined,
+    error: ({ error }) => console.warn(`sotto: ${error.code}: ${error.message}`),
+  };
+
+  private updateParticipant(participant: ParticipantInfo): void {
+    if (participant.id === this.self?.id) {
+      this.self = participant;
+      return;
+    }
+    const before = this.roster.get(participant.id);
+    this.roster.set(participant.id, participant);
+    const keysOf = (of: ParticipantInfo | undefined) => JSON.stringify(of?.e2ee);
+    if (participant.e2ee !== undefined && keysOf(before) !== keysOf(participant)) {
+      this.options.worker.setMember(participant.sender, participant.e2ee);
+    }
+  }
+
+  private removeParticipant(id: string): void {
+    const participant = this.roster.get(id);
+    if (participant === undefined) return;
+    this.roster.delete(id);
+    this.options.worker.removeMember(participant.sender);
+    this.trackers.delete(participant.sender);
+    for (const slot of this.slots.values()) if (slot.participant === id) slot.participant = undefined;
+  }
+
+  private tracker(sender: number): E2eeTracker {
+    let tracker = this.trackers.get(sender);
+    if (tracker === undefined) {
+      tracker = new E2eeTracker();
+      this.trackers.set(sender, tracker);
+    }
+    return tracker;
+  }
+
+  /** Replaces the media connection by a new one and offers until the server takes it. */
+  private async connectMedia(): Promise<void> {
+    const connection = ++this.connections;
+    this.media?.close();
+    this.media = undefined;
+    const published = await this.published;
+    if (connection !== this.connections || this.phase === "ended") return;
+    const media = new MediaConnection(
+      {
+        worker: this.options.worker,
+        audioSlots: this.options.audioSlots,
+        videoSlots: this.options.videoSlots,
+        codec: this.options.codec,
+        offer: (request) => this.signaling.request<OfferReply>("offer", request),
+        onStateChange: (state) => this.mediaStateChanged(media, state),
+      },
+      this.own,
+      published,
+    );
+    this.media = media;
+    this.slots.clear();
+    for (const { key, kind, transceiver } of media.slots) {
+      const none = { participant: undefined, source: undefined, verifiedSender: undefined, layer: undefined };
+      this.slots.set(key, { key, kind, track: transceiver.receiver.track, ...none });
+    }
+    this.lastWishes = "";
+    this.changed();
+    for (const delay of [...OFFER_RETRIES_MS, undefined]) {
+      try {
+        await media.negotiate();
+        break;
+      } catch (error) {
+        if (connection !== this.connections) return;
+        const code = error instanceof RequestError ? error.code : "";
+        // Without a socket there is nobody to offer to: the join that follows connects anew.
+        if (code === "connection_lost") return media === this.media ? this.dropMedia() : undefined;
+        if (code !== "media_unavailable" || delay === undefined) return this.failed(asRequestError(error));
+        await new Promise((resolve) => setTimeout(resolve, delay));
+        if (connection !== this.connections) return;
+      }
+    }
+    this.subscribe();
+  }
+
+  private dropMedia(): void {
+    this.media?.close();
+    this.media = undefined;
+  }
+
+  private mediaStateChanged(media: MediaConnection, state: RTCPeerConnectionState): void {
+    if (media !== this.media || this.phase === "ended" || this.phase === "reconnecting") return;
+    if (state === "connected") {
+      this.phase = "connected";
+      media.forceKeyFrames();
+    } else if (state === "failed") {
+      this.phase = "media-lost";
+      void this.connectMedia();
+    } else if (state === "disconnected") {
+      this.phase = "media-lost";
+    }
+    this.changed();
+  }
+
+  private subscribe(): void {
+    if (this.media === undefined) return;
+    const video = this.media.slots.filter(({ kind }) => kind === "video");
+    const mids = video.map(({ transceiver }) => transceiver.mid);
+    if (mids.some((mid) => mid === null)) return;
+    const slots = wishes(mids as string[], this.plan.assign(this.views));
+    const text = JSON.stringify(slots);
+    if (text === this.lastWishes) return;
+    this.lastWishes = text;
+    this.signaling.request("subscribe", { slots }).catch((error: unknown) => {
+      // Someone may have left while the request was on its way; the next change asks again.
+      this.lastWishes = "";
+      console.warn(`sotto: subscribe: ${error instanceof Error ? error.message : String(error)}`);
+    });
+  }
+
+  private forceKeyFrameSoon(): void {
+    this.keyFrameTimer ??= setTimeout(() => {
+      this.keyFrameTimer = undefined;
+      this.media?.forceKeyFrames();
+    }, KEY_FRAME_DELAY_MS);
+  }
+
+  private changed(): void {
+    this.onChange();
+  }
+}
+
+function asRequestError(error: unknown): RequestError {
+  if (error instanceof RequestError) return error;
+  return new RequestError("internal", error instanceof Error ? error.message : String(error));
+}

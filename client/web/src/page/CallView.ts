@@ -1,0 +1,343 @@
+// The call on the screen: tiles, controls, banners, keyboard. Draws from the state of Call and asks it for the pictures
+// that are in view.
+
+import type { Call } from "../call/Call.ts";
+import { DeviceError, type LocalMedia } from "../call/LocalMedia.ts";
+import type { View } from "../call/SlotPlan.ts";
+import type { ParticipantInfo, Source } from "../signaling/messages.ts";
+import { AudioOutput } from "./AudioOutput.ts";
+import { Controls } from "./Controls.ts";
+import { el, icon, setIcon, setText } from "./dom.ts";
+import { gridShape } from "./gridLayout.ts";
+import { statisticsLines, summaryLines } from "./statisticsText.ts";
+import { TileView, type TileState } from "./TileView.ts";
+
+export interface CallViewOptions {
+  readonly call: Call;
+  readonly media: LocalMedia;
+  readonly room: string;
+  readonly inviteLink: string;
+  /** Every picture is asked for at this height; 0: at what it has on the screen. */
+  readonly viewHeight: number;
+  readonly leave: () => void;
+}
+
+const GAP = 12;
+const STATISTICS_INTERVAL_MS = 1000;
+const TOAST_MS = 5000;
+/** What is asked for first when there is too little of anything. */
+const PRIORITY = { stage: 100, screen: 80, speaking: 60, other: 20 } as const;
+
+interface TilePlan {
+  readonly key: string;
+  readonly participant: ParticipantInfo;
+  readonly source: "camera" | "screen";
+  readonly self: boolean;
+}
+
+export class CallView {
+  readonly element: HTMLElement;
+  private readonly grid = el("section", { class: "grid", "aria-label": "Participants" });
+  private readonly banner = el("div", { class: "banner", role: "status", hidden: true });
+  private readonly toast = el("div", { class: "toast", role: "alert", hidden: true });
+  private readonly count = el("span", { class: "count" });
+  private readonly callLockIcon = icon("lock");
+  private readonly callLock = el("span", { class: "call-lock" });
+  private readonly callLockText = el("span");
+  private readonly summary = el("pre", { class: "summary", hidden: true, "aria-label": "Statistics of the connection" });
+  private readonly controls: Controls;
+  private readonly audio = new AudioOutput();
+  private readonly tiles = new Map<string, TileView>();
+  private pinned: string | undefined;
+  private statisticsOn = false;
+  private frameRequested = false;
+  private toastTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly statisticsTimer: ReturnType<typeof setInterval>;
+  private readonly resizes: ResizeObserver;
+
+  constructor(private readonly options: CallViewOptions) {
+    const { call } = options;
+    this.controls = new Controls({
+      microphone: () => this.toggleMicrophone(),
+      camera: () => this.toggleCamera(),
+      screen: () => this.toggleScreen(),
+      statistics: () => this.toggleStatistics(),
+      invite: () => this.copyInvite(),
+      leave: options.leave,
+    });
+    this.callLock.append(this.callLockIcon, this.callLockText);
+    const header = el("header", { class: "bar" }, el("h1", {}, options.room), this.count, this.callLock);
+    this.element = el(
+      "main",
+      { class: "call" },
+      header,
+      this.banner,
+      el("div", { class: "stage-area" }, this.grid, this.summary),
+      this.controls.element,
+      this.toast,
+      this.audio.element,
+    );
+    call.onChange = () => this.requestDraw();
+    this.resizes = new ResizeObserver(() => this.requestDraw());
+    this.resizes.observe(this.grid);
+    document.addEventListener("keydown", this.onKey);
+    document.addEventListener("visibilitychange", this.onVisibility);
+    this.statisticsTimer = setInterval(() => void call.refreshStatistics(), STATISTICS_INTERVAL_MS);
+    this.requestDraw();
+  }
+
+  close(): void {
+    clearInterval(this.statisticsTimer);
+    this.resizes.disconnect();
+    document.removeEventListener("keydown", this.onKey);
+    document.removeEventListener("visibilitychange", this.onVisibility);
+    this.audio.close();
+  }
+
+  /** The element that shows a tile ("<participant>/camera"), for measurements. */
+  videoOf(key: string): HTMLVideoElement | undefined {
+    return this.tiles.get(key)?.video;
+  }
+
+  tileIsLive(key: string): boolean {
+    return this.tiles.get(key)?.element.classList.contains("live") ?? false;
+  }
+
+  async toggleMicrophone(): Promise<void> {
+    const { call, media } = this.options;
+    const before = call.own.get("microphone");
+    try {
+      const muted = before?.track ? !before.muted : false;
+      const track = before?.track ?? (await media.openMicrophone());
+      track.enabled = !muted;
+      await call.setTrack("microphone", { track, muted });
+    } catch (error) {
+      this.complain(error);
+    }
+  }
+
+  async toggleCamera(): Promise<void> {
+    const { call, media } = this.options;
+    try {
+      if (call.own.get("camera")?.track) {
+        media.closeCamera();
+        await call.setTrack("camera", { track: null, muted: true });
+      } else {
+        await call.setTrack("camera", { track: await media.openCamera(), muted: false });
+      }
+    } catch (error) {
+      this.complain(error);
+    }
+  }
+
+  async toggleScreen(): Promise<void> {
+    const { call, media } = this.options;
+    const shared = call.own.get("screen")?.track;
+    try {
+      if (shared) {
+        shared.stop();
+        await call.setTrack("screen", { track: null, muted: true });
+        return;
+      }
+      const track = await media.openScreen();
+      track.onended = () => void call.setTrack("screen", { track: null, muted: true }).catch(() => undefined);
+      await call.setTrack("screen", { track, muted: false });
+    } catch (error) {
+      this.complain(error);
+    }
+  }
+
+  private toggleStatistics(): void {
+    this.statisticsOn = !this.statisticsOn;
+    void this.options.call.refreshStatistics();
+    this.requestDraw();
+  }
+
+  private async copyInvite(): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(this.options.inviteLink);
+      this.say("Invite link copied. Whoever has it has the key: pass it on with care.");
+    } catch {
+      this.say(`Invite link: ${this.options.inviteLink}`);
+    }
+  }
+
+  private readonly onKey = (event: KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    const pressed = event.key.toLowerCase();
+    if (pressed === "m") void this.toggleMicrophone();
+    else if (pressed === "v") void this.toggleCamera();
+    else if (pressed === "s") void this.toggleScreen();
+    else if (pressed === "i") this.toggleStatistics();
+    else if (pressed === "escape" && this.pinned !== undefined) this.pin(this.pinned);
+    else return;
+    event.preventDefault();
+  };
+
+  private readonly onVisibility = (): void => this.requestDraw();
+
+  private pin(key: string): void {
+    this.pinned = this.pinned === key ? undefined : key;
+    this.requestDraw();
+  }
+
+  private requestDraw(): void {
+    if (this.frameRequested) return;
+    this.frameRequested = true;
+    const draw = () => {
+      if (!this.frameRequested) return;
+      this.frameRequested = false;
+      this.draw();
+    };
+    requestAnimationFrame(draw);
+    // Hidden pages get no animation frames, but what they ask the server for must follow all the same.
+    setTimeout(draw, 200);
+  }
+
+  private draw(): void {
+    const { call } = this.options;
+    const plans = this.tilePlans();
+    const stage = this.stageKey(plans);
+    this.layOut(plans, stage);
+    for (const plan of plans) this.tiles.get(plan.key)!.update(this.tileState(plan));
+    this.drawHeader();
+    this.drawBanner();
+    this.summary.hidden = !this.statisticsOn;
+    if (this.statisticsOn) setText(this.summary, summaryLines(call.statistics).join("\n"));
+    this.controls.update({
+      microphoneOn: call.own.get("microphone")?.muted === false,
+      cameraOn: call.own.get("camera")?.muted === false,
+      screenOn: call.own.get("screen")?.track != null,
+      statisticsOn: this.statisticsOn,
+    });
+    this.audio.update([...call.slots.values()].filter(({ kind }) => kind === "audio").map(({ track }) => track));
+    this.askForViews(plans, stage);
+  }
+
+  private tilePlans(): TilePlan[] {
+    const { call } = this.options;
+    const everyone = call.self === undefined ? [] : [call.self, ...call.roster.values()];
+    const plan = (participant: ParticipantInfo, source: "camera" | "screen"): TilePlan => ({
+      key: `${participant.id}/${source}`,
+      participant,
+      source,
+      self: participant.id === call.self?.id,
+    });
+    const screens = everyone.filter((participant) =>
+      participant.id === call.self?.id
+        ? call.own.get("screen")?.track != null
+        : participant.tracks.some(({ source, muted }) => source === "screen" && !muted),
+    );
+    return [...screens.map((each) => plan(each, "screen")), ...everyone.map((each) => plan(each, "camera"))];
+  }
+
+  /** The tile that stands large: the pinned one, else somebody else's screen. */
+  private stageKey(plans: readonly TilePlan[]): string | undefined {
+    if (this.pinned !== undefined && plans.some(({ key }) => key === this.pinned)) return this.pinned;
+    return plans.find(({ source, self }) => source === "screen" && !self)?.key;
+  }
+
+  private layOut(plans: readonly TilePlan[], stage: string | undefined): void {
+    const keys = new Set(plans.map(({ key }) => key));
+    for (const [key, tile] of this.tiles) {
+      if (keys.has(key)) continue;
+      tile.element.remove();
+      this.tiles.delete(key);
+    }
+    const ordered = [...plans].sort((a, b) => Number(b.key === stage) - Number(a.key === stage));
+    for (const [i, { key }] of ordered.entries()) {
+      let tile = this.tiles.get(key);
+      if (tile === undefined) {
+        tile = new TileView(key, () => this.pin(key));
+        this.tiles.set(key, tile);
+      }
+      // Moving an element that is where it belongs would interrupt its video.
+      if (this.grid.children[i] !== tile.element) this.grid.insertBefore(tile.element, this.grid.children[i] ?? null);
+      tile.element.classList.toggle("on-stage", key === stage);
+    }
+    this.grid.classList.toggle("staged", stage !== undefined);
+    const shape = gridShape(plans.length, this.grid.clientWidth, this.grid.clientHeight, GAP);
+    this.grid.style.setProperty("--columns", String(shape.columns));
+    this.grid.style.setProperty("--tile-width", `${shape.width}px`);
+    this.grid.style.setProperty("--tile-height", `${shape.height}px`);
+  }
+
+  private tileState({ key, participant, source, self }: TilePlan): TileState {
+    const { call } = this.options;
+    const slot = self ? undefined : call.shownSlot(participant, source);
+    const muted = (of: Source) =>
+      self
+        ? call.own.get(of)?.muted !== false
+        : participant.tracks.every((track) => track.source !== of || track.muted);
+    const e2ee = call.e2eeState(participant);
+    const remote = e2ee === "failing" || muted(source) ? undefined : slot?.track;
+    return {
+      name: participant.name,
+      self,
+      screen: source === "screen",
+      track: self ? (call.own.get(source)?.track ?? undefined) : remote,
+      mirrored: self && source === "camera",
+      microphoneMuted: muted("microphone"),
+      speaking: source === "camera" && call.isSpeaking(participant.id) && !muted("microphone"),
+      away: !self && !participant.connected,
+      e2ee,
+      pinned: key === this.pinned,
+      statistics: this.statisticsOn && slot ? statisticsLines(call, slot) : [],
+    };
+  }
+
+  private drawHeader(): void {
+    const { call } = this.options;
+    const others = call.roster.size;
+    setText(this.count, others === 0 ? "Only you are here" : `${others + 1} people`);
+    const states = [...call.roster.values()].map((participant) => call.e2eeState(participant));
+    const worst = (["failing", "waiting"] as const).find((state) => states.includes(state)) ?? "sealed";
+    setIcon(this.callLockIcon, worst === "sealed" ? "lock" : `lock-${worst}`);
+    this.callLock.dataset["e2ee"] = worst;
+    const texts = {
+      sealed: "End-to-end encrypted",
+      waiting: "Waiting for keys",
+      failing: "Not everyone has the same key",
+    };
+    setText(this.callLockText, texts[worst]);
+  }
+
+  private drawBanner(): void {
+    const texts: Record<string, string> = {
+      joining: "Joining…",
+      connecting: "Connecting media…",
+      reconnecting: "Connection to the server lost. Reconnecting…",
+      "media-lost": "Media connection interrupted. Reconnecting…",
+    };
+    const text = texts[this.options.call.phase] ?? "";
+    this.banner.hidden = text === "";
+    setText(this.banner, text);
+  }
+
+  private askForViews(plans: readonly TilePlan[], stage: string | undefined): void {
+    const { call, viewHeight } = this.options;
+    // Nobody looks at a hidden page: it keeps the sound only.
+    const looking = document.visibilityState === "visible" || viewHeight > 0;
+    const views = plans.flatMap(({ key, participant, source, self }): View[] => {
+      const track = participant.tracks.find((each) => each.source === source);
+      if (self || !looking || track === undefined || track.muted) return [];
+      const height = viewHeight || Math.round(this.tiles.get(key)!.height * devicePixelRatio);
+      const speaking = call.isSpeaking(participant.id);
+      const priority =
+        key === stage ? PRIORITY.stage : source === "screen" ? PRIORITY.screen : speaking ? PRIORITY.speaking : PRIORITY.other;
+      return [{ participant: participant.id, source, height, priority }];
+    });
+    call.setViews(views);
+  }
+
+  private complain(error: unknown): void {
+    this.say(error instanceof DeviceError || error instanceof Error ? error.message : String(error));
+  }
+
+  private say(text: string): void {
+    setText(this.toast, text);
+    this.toast.hidden = false;
+    clearTimeout(this.toastTimer);
+    this.toastTimer = setTimeout(() => (this.toast.hidden = true), TOAST_MS);
+  }
+}

@@ -1,0 +1,33 @@
+// What goes wrong, in words that say what to do about it.
+
+import { RequestError } from "../signaling/messages.ts";
+
+const TEXTS: Record<string, { title: string; text: string }> = {
+  unauthorized: {
+    title: "This link does not let you in",
+    text: "The access token is missing, has expired, or is for another room. Ask for a new link.",
+  },
+  forbidden: { title: "Not allowed", text: "Your access does not cover this. Ask whoever invited you." },
+  room_full: { title: "The room is full", text: "Nobody else can join at the moment. Try again when someone has left." },
+  too_many_rooms: { title: "The server is full", text: "It cannot open another room at the moment. Try again later." },
+  e2ee_required: {
+    title: "This browser cannot seal",
+    text: "The room takes end-to-end encrypted participants only. Use a current Chromium, Firefox or Safari.",
+  },
+  suite_not_allowed: { title: "Encryption suite refused", text: "The room does not take the chosen encryption suite." },
+  unsupported_version: { title: "This page is out of date", text: "The server has been updated. Reload the page." },
+  media_unavailable: { title: "No media at the moment", text: "The server has no capacity for media right now. Try again." },
+  connection_lost: { title: "Connection lost", text: "The server could not be reached. Check your network and join again." },
+  removed: { title: "You are out of the call", text: "The server has ended your session." },
+  no_common_codec: { title: "No common codec", text: "This browser offers no video format that the server forwards." },
+};
+
+/** Title and text for an error that ended something. */
+export function explainError(error: unknown): { title: string; text: string } {
+  if (error instanceof RequestError) {
+    const known = TEXTS[error.code];
+    if (known !== undefined) return known;
+    return { title: "Something went wrong", text: `${error.message} (${error.code})` };
+  }
+  return { title: "Something went wrong", text: error instanceof Error ? error.message : String(error) };
+}

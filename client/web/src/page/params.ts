@@ -1,0 +1,92 @@
+// The page's address: room and options in the query, secrets in the fragment (which browsers never send).
+
+import { isSuiteName, type SuiteName } from "../e2ee/KeyProvider.ts";
+import type { LocalMediaOptions } from "../call/LocalMedia.ts";
+
+export interface PageOptions {
+  readonly room: string;
+  readonly name: string;
+  /** A token handed out elsewhere; without it the page asks a server in development mode. */
+  readonly token: string | undefined;
+  /** The passphrase of the room's external key; undefined when the address has none. */
+  readonly passphrase: string | undefined;
+  readonly suite: SuiteName;
+  readonly codec: "vp8" | "vp9";
+  readonly audioSlots: number;
+  readonly videoSlots: number;
+  readonly media: LocalMediaOptions;
+  /** Joins without waiting for the button: for tests. */
+  readonly join: boolean;
+  /** How the page connects, for tests of other layouts: all pictures in the grid at this height, 0 for their real one. */
+  readonly height: number;
+}
+
+export const DEFAULT_ROOM = "demo";
+
+function whole(text: string | null, fallback: number, least: number, most: number): number {
+  const value = text === null || !/^\d{1,6}$/.test(text) ? fallback : Number(text);
+  return Math.min(most, Math.max(least, value));
+}
+
+function oneOf<T extends string>(text: string | null, choices: readonly T[]): T {
+  return choices.find((choice) => choice === text) ?? choices[0]!;
+}
+
+/** Reads the options from an address. Whatever is missing or strange has a default. */
+export function readOptions(search: string, fragment: string): PageOptions {
+  const query = new URLSearchParams(search);
+  const secrets = new URLSearchParams(fragment.replace(/^#/, ""));
+  const suite = query.get("suite");
+  return {
+    room: query.get("room")?.trim() || DEFAULT_ROOM,
+    name: query.get("name")?.trim() ?? "",
+    token: secrets.get("token") ?? query.get("token") ?? undefined,
+    passphrase: secrets.get("key") || undefined,
+    suite: isSuiteName(suite) ? suite : "duo",
+    codec: oneOf(query.get("codec"), ["vp8", "vp9"]),
+    audioSlots: whole(query.get("audioSlots"), 8, 0, 32),
+    videoSlots: whole(query.get("videoSlots"), 12, 0, 64),
+    media: {
+      camera: oneOf(query.get("camera"), ["device", "timecode", "none"]),
+      microphone: oneOf(query.get("microphone"), ["device", "tone", "none"]),
+      size: {
+        width: whole(query.get("width"), 1280, 16, 3840),
+        height: whole(query.get("height"), 720, 16, 2160),
+        framesPerSecond: whole(query.get("fps"), 30, 1, 60),
+      },
+    },
+    join: query.get("join") === "1",
+    height: whole(query.get("viewHeight"), 0, 0, 4320),
+  };
+}
+
+/** Letters and digits that are hard to confuse. */
+const ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789";
+/** 24 of 31 letters: about 118 bits. */
+const PASSPHRASE_LENGTH = 24;
+
+/** A fresh random passphrase in groups of six. */
+export function randomPassphrase(): string {
+  const letters: string[] = [];
+  while (letters.length < PASSPHRASE_LENGTH) {
+    const [byte] = crypto.getRandomValues(new Uint8Array(1));
+    // Bytes past the last whole multiple would favour the first letters.
+    if (byte! < 256 - (256 % ALPHABET.length)) letters.push(ALPHABET[byte! % ALPHABET.length]!);
+  }
+  return letters.join("").replace(/.{6}(?=.)/g, "$&-");
+}
+
+/** The address that brings somebody else into the room: key in the fragment, nothing of one's own. */
+export function inviteLink(base: string, room: string, passphrase: string): string {
+  const url = new URL(base);
+  url.search = new URLSearchParams({ room }).toString();
+  url.hash = new URLSearchParams({ key: passphrase }).toString();
+  return url.toString();
+}
+
+/** The fragment with the key set and everything else kept. */
+export function fragmentWithKey(fragment: string, passphrase: string): string {
+  const secrets = new URLSearchParams(fragment.replace(/^#/, ""));
+  secrets.set("key", passphrase);
+  return `#${secrets.toString()}`;
+}

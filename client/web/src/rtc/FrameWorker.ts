@@ -1,0 +1,91 @@
+// The page's side of the frame worker: transforms for new transceivers, keys in, counts out.
+
+import type { PublishedKeys, SuiteName } from "../e2ee/KeyProvider.ts";
+import type { FromWorker, SealReport, SenderReport, ToWorker, TransformOptions } from "../e2ee/worker/messages.ts";
+
+export interface FrameWorkerListener {
+  report(own: SealReport, senders: readonly SenderReport[]): void;
+  /** Frames in a slot now open with this sender's key. */
+  slotSender(slot: string, sender: number): void;
+  failure(message: string): void;
+}
+
+/** One for the page's life: its worker holds the keys, and the counters that must not start again. */
+export class FrameWorker {
+  listener: FrameWorkerListener | undefined;
+  private readonly worker: Worker;
+  private readonly waiting = new Map<number, (published: PublishedKeys) => void>();
+
+  constructor(url: URL) {
+    this.worker = new Worker(url, { type: "module", name: "sotto-frames" });
+    this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.receive(data);
+    this.worker.onerror = ({ message }) => this.listener?.failure(message || "The frame worker could not start.");
+  }
+
+  /** Whether this browser has what end-to-end encryption needs. */
+  static get supported(): boolean {
+    return typeof RTCRtpScriptTransform === "function" && typeof crypto?.subtle === "object";
+  }
+
+  /** Must be called in the same task as addTransceiver: Chromium ignores a transform that comes later. */
+  attach(end: RTCRtpSender | RTCRtpReceiver, options: TransformOptions): void {
+    end.transform = new RTCRtpScriptTransform(this.worker, options);
+  }
+
+  setPassphrase(passphrase: string, room: string, suite: SuiteName): void {
+    this.post({ type: "passphrase", passphrase, room, suite });
+  }
+
+  /** Draws the own key of a fresh join; what comes back is published with the media. */
+  takeOwnKey(sender: number): Promise<PublishedKeys> {
+    return new Promise((resolve) => {
+      this.waiting.set(sender, resolve);
+      this.post({ type: "own", sender });
+    });
+  }
+
+  setMember(sender: number, published: unknown): void {
+    this.post({ type: "member", sender, published });
+  }
+
+  removeMember(sender: number): void {
+    this.post({ type: "member-gone", sender });
+  }
+
+  /** Firefox's way to force key frames; does nothing in Chromium. */
+  generateKeyFrames(): void {
+    this.post({ type: "key-frame" });
+  }
+
+  setCaptureHeight(name: string, pixels: number): void {
+    this.post({ type: "capture-height", name, pixels });
+  }
+
+  connectionClosed(): void {
+    this.post({ type: "connection-closed" });
+  }
+
+  private post(message: ToWorker): void {
+    this.worker.postMessage(message);
+  }
+
+  private receive(message: FromWorker): void {
+    switch (message.type) {
+      case "published":
+        this.waiting.get(message.sender)?.(message.published);
+        this.waiting.delete(message.sender);
+        break;
+      case "report":
+        this.listener?.report(message.own, message.senders);
+        break;
+      case "slot-sender":
+        this.listener?.slotSender(message.slot, message.sender);
+        break;
+      case "failure":
+        this.listener?.failure(message.message);
+        break;
+      case "ready":
+        break;
+    }
+  }
+}

@@ -1,0 +1,114 @@
+// Keeps a client in a room: joins, and when the socket is lost connects again and takes up its session (or joins afresh
+// when the session is gone), waiting longer after every failure. docs/signaling.md has the messages.
+
+import { RequestError, type JoinReply, type ServerEventName, type ServerEvents, type SessionHandle } from "./messages.ts";
+import { CONNECTION_LOST, SignalingSocket, type SocketLike } from "./SignalingSocket.ts";
+
+export const PROTOCOL_VERSION = 1;
+
+/** What the rest of the page hears. */
+export interface SignalingListener {
+  /** In the room: at first, and after every reconnection. `resumed` tells whether identity and media are the old ones. */
+  joined(reply: JoinReply): void;
+  event<Name extends ServerEventName>(name: Name, data: ServerEvents[Name]): void;
+  /** The socket is gone; trying again. */
+  reconnecting(attempt: number): void;
+  /** Given up, or refused for good. */
+  failed(error: RequestError): void;
+}
+
+export interface SignalingOptions {
+  readonly connect: () => SocketLike;
+  /** A fresh token for every join, because tokens expire. */
+  readonly token: () => Promise<string>;
+  readonly suites: readonly string[];
+}
+
+/** Waits between attempts, in ms; the session can be resumed for 30 s, and a server that restarts is back by then. */
+const RETRY_DELAYS_MS = [0, 250, 500, 1000, 2000, 3000, 5000, 5000, 8000, 8000, 10_000];
+
+/** Refusals that trying again cannot change. */
+const FINAL_CODES = new Set([
+  "unsupported_version",
+  "unauthorized",
+  "forbidden",
+  "e2ee_required",
+  "suite_not_allowed",
+  "room_full",
+  "too_many_rooms",
+]);
+
+export class SignalingClient {
+  private socket: SignalingSocket | undefined;
+  private session: SessionHandle | undefined;
+  private left = false;
+
+  constructor(
+    private readonly options: SignalingOptions,
+    private readonly listener: SignalingListener,
+  ) {}
+
+  /** The first join; rejects when it is refused. Afterwards reconnections run by themselves. */
+  async start(): Promise<void> {
+    await this.connect();
+  }
+
+  request<Reply = unknown>(type: string, fields: object = {}): Promise<Reply> {
+    if (this.socket === undefined) return Promise.reject(new RequestError(CONNECTION_LOST, "Not connected."));
+    return this.socket.request<Reply>(type, fields);
+  }
+
+  /** Leaves the room and stays away. */
+  async leave(): Promise<void> {
+    this.left = true;
+    const socket = this.socket;
+    this.socket = undefined;
+    await socket?.request("leave").catch(() => undefined);
+    socket?.close();
+  }
+
+  private async connect(): Promise<void> {
+    const token = await this.options.token();
+    const socket = new SignalingSocket(this.options.connect());
+    await socket.opened;
+    const early: [ServerEventName, unknown][] = [];
+    socket.onEvent = (name, data) => early.push([name, data]);
+    let lost = false;
+    socket.onClose = () => (lost = true);
+    const reply = await socket.request<JoinReply>("join", {
+      version: PROTOCOL_VERSION,
+      token,
+      client: { name: "sotto-web", version: "0.1.0" },
+      e2ee: { suites: this.options.suites },
+      ...(this.session && { resume: this.session }),
+    }).catch((error: unknown) => {
+      socket.close();
+      throw error;
+    });
+    if (this.left) return socket.close();
+    this.session = reply.session;
+    this.socket = socket;
+    this.listener.joined(reply);
+    socket.onEvent = (name, data) => this.listener.event(name, data as never);
+    for (const [name, data] of early) this.listener.event(name, data as never);
+    socket.onClose = () => void this.reconnect();
+    if (lost) void this.reconnect();
+  }
+
+  private async reconnect(): Promise<void> {
+    this.socket = undefined;
+    for (const [index, delay] of RETRY_DELAYS_MS.entries()) {
+      if (this.left) return;
+      this.listener.reconnecting(index + 1);
+      // Half of the wait is random, so that a whole room does not come back in one moment.
+      await new Promise((resolve) => setTimeout(resolve, delay * (0.5 + Math.random() / 2)));
+      if (this.left) return;
+      try {
+        return await this.connect();
+      } catch (error) {
+        if (error instanceof RequestError && FINAL_CODES.has(error.code)) return this.listener.failed(error);
+      }
+    }
+    this.listener.failed(new RequestError(CONNECTION_LOST, "The server could not be reached again."));
+  }
+}

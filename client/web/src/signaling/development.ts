@@ -1,0 +1,28 @@
+// Tokens from a server in development mode (docs/signaling.md, Tokens).
+
+import { RequestError } from "./messages.ts";
+
+/** Asks the page's own server for a token; rejects with a RequestError that says why there is none. */
+export async function developmentToken(room: string, name: string): Promise<string> {
+  let response: Response;
+  try {
+    response = await fetch("api/token", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ room, name }),
+    });
+  } catch {
+    throw new RequestError("connection_lost", "The server cannot be reached.");
+  }
+  if (response.status === 404 || response.status === 403) {
+    throw new RequestError("unauthorized", "This server hands out no tokens: open the link that you were invited with.");
+  }
+  const reply = (await response.json().catch(() => ({}))) as {
+    token?: string;
+    error?: { code?: string; message?: string };
+  };
+  if (!response.ok || typeof reply.token !== "string") {
+    throw new RequestError(reply.error?.code ?? "internal", reply.error?.message ?? "The server gave no token.");
+  }
+  return reply.token;
+}

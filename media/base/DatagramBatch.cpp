@@ -1,5 +1,8 @@
 #include "media/base/DatagramBatch.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace sotto::base {
 
 DatagramBatch::DatagramBatch(size_t arenaBytes, size_t maxEntries)
@@ -18,8 +21,8 @@ MutableByteView DatagramBatch::begin(size_t maxSize) {
 }
 
 void DatagramBatch::commit(const SocketAddress& destination, size_t size) {
-  if (size == 0 || size > begun_) return;
-  begun_ = 0;
+  const size_t begun = std::exchange(begun_, 0);
+  if (size == 0 || size > begun || size > maxEntryBytes) return;
   const size_t offset = used_;
   used_ += size;
   if (!entries_.empty()) {

@@ -34,7 +34,8 @@ class DatagramBatch {
   /// drops the datagram, as a full socket buffer would; `overflows` counts it). Valid until the next call.
   MutableByteView begin(size_t maxSize);
   /// The datagram begun last is `size` bytes (<= what was asked for) to `destination`. Coalesced with the
-  /// entry before when UDP_SEGMENT allows. `size` 0 abandons it.
+  /// entry before when UDP_SEGMENT allows. `size` 0, or above maxEntryBytes (no datagram is that long),
+  /// abandons it.
   void commit(const SocketAddress& destination, size_t size);
   /// begin + copy + commit, for small datagrams made elsewhere. False when the arena was full.
   bool append(const SocketAddress& destination, ByteView datagram);

@@ -352,11 +352,10 @@ export class Call implements SignalingListener {
   }
 
   private subscribe(): void {
-    if (this.media === undefined) return;
+    if (this.media === undefined || !this.media.negotiated) return;
     const video = this.media.slots.filter(({ kind }) => kind === "video");
-    const mids = video.map(({ transceiver }) => transceiver.mid);
-    if (mids.some((mid) => mid === null)) return;
-    const slots = wishes(mids as string[], this.plan.assign(this.views));
+    const mids = video.map(({ transceiver }) => transceiver.mid!);
+    const slots = wishes(mids, this.plan.assign(this.views));
     const text = JSON.stringify(slots);
     if (text === this.lastWishes) return;
     this.lastWishes = text;

@@ -1,7 +1,7 @@
 // Own devices: microphone, camera and screen, or the synthetic sources that tests ask for. Permissions are asked for one
 // by one, so that somebody without a camera can still talk.
 
-import { timecodeCamera } from "./Timecode.ts";
+import { syntheticCamera } from "./Timecode.ts";
 
 export interface CaptureSize {
   readonly width: number;
@@ -10,7 +10,8 @@ export interface CaptureSize {
 }
 
 export interface LocalMediaOptions {
-  readonly camera: "device" | "timecode" | "none";
+  /** `scene` and `timecode` draw a picture: to try a call without a camera, and for tests. */
+  readonly camera: "device" | "scene" | "timecode" | "none";
   readonly microphone: "device" | "tone" | "none";
   readonly size: CaptureSize;
 }
@@ -52,7 +53,7 @@ export class LocalMedia {
   /** The picture of a screen, window or tab that the person picks; rejects when they change their mind. */
   async openScreen(): Promise<MediaStreamTrack> {
     if (this.options.camera === "timecode") {
-      return timecodeCamera(1280, 720, 15, `${this.label}'s screen`).getVideoTracks()[0]!;
+      return syntheticCamera(1280, 720, 15, `${this.label}'s screen`, true).getVideoTracks()[0]!;
     }
     if (typeof navigator.mediaDevices?.getDisplayMedia !== "function") {
       throw new DeviceError("This browser cannot share the screen.");
@@ -90,8 +91,9 @@ export class LocalMedia {
   private async makeCamera(): Promise<MediaStreamTrack> {
     const { width, height, framesPerSecond } = this.options.size;
     if (this.options.camera === "none") throw new DeviceError("There is no camera.");
-    if (this.options.camera === "timecode") {
-      return timecodeCamera(width, height, framesPerSecond, this.label).getVideoTracks()[0]!;
+    if (this.options.camera === "timecode" || this.options.camera === "scene") {
+      const timecode = this.options.camera === "timecode";
+      return syntheticCamera(width, height, framesPerSecond, this.label, timecode).getVideoTracks()[0]!;
     }
     const deviceId = this.cameraId;
     const video = {

@@ -9,8 +9,14 @@ const WHITE = 235;
 /** The blocks take this share of the picture's height, at its top. */
 const SHARE = 0.25;
 
-/** A stream of a canvas with the time code, moving colours and a label. */
-export function timecodeCamera(width: number, height: number, framesPerSecond: number, label: string): MediaStream {
+/** A stream of a canvas: somebody drawn with a few shapes, moving a little, with or without the time code on top. */
+export function syntheticCamera(
+  width: number,
+  height: number,
+  framesPerSecond: number,
+  label: string,
+  timecode: boolean,
+): MediaStream {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;
@@ -18,34 +24,55 @@ export function timecodeCamera(width: number, height: number, framesPerSecond: n
   const hue = [...label].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 7);
   let frame = 0;
   const draw = () => {
-    drawScene(context, hue, frame++, label);
-    drawTimecode(context, Date.now() >>> 0);
+    drawScene(context, hue, frame++ / framesPerSecond);
+    if (timecode) drawTimecode(context, Date.now() >>> 0);
   };
   draw();
   setInterval(draw, 1000 / framesPerSecond);
   return canvas.captureStream(framesPerSecond);
 }
 
-function drawScene(context: CanvasRenderingContext2D, hue: number, frame: number, label: string): void {
+function drawScene(context: CanvasRenderingContext2D, hue: number, seconds: number): void {
   const { width, height } = context.canvas;
-  const sky = context.createLinearGradient(0, 0, width, height);
-  sky.addColorStop(0, `hsl(${hue} 45% 38%)`);
-  sky.addColorStop(1, `hsl(${(hue + 50) % 360} 50% 62%)`);
-  context.fillStyle = sky;
+  const wall = context.createLinearGradient(0, 0, width, height);
+  wall.addColorStop(0, `hsl(${hue} 30% 74%)`);
+  wall.addColorStop(1, `hsl(${(hue + 40) % 360} 34% 52%)`);
+  context.fillStyle = wall;
   context.fillRect(0, 0, width, height);
-  for (let i = 0; i < 5; i++) {
-    const angle = frame / 40 + (i * Math.PI * 2) / 5;
-    const x = width * (0.5 + 0.32 * Math.cos(angle));
-    const y = height * (0.62 + 0.2 * Math.sin(angle * 1.3));
-    context.fillStyle = `hsl(${(hue + 40 * i) % 360} 60% 70% / 0.75)`;
+  const circle = (x: number, y: number, radius: number, colour: string) => {
+    context.fillStyle = colour;
     context.beginPath();
-    context.arc(x, y, height * 0.08, 0, 2 * Math.PI);
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.fill();
+  };
+  circle(width * 0.16, height * 0.42, height * 0.13, `hsl(${(hue + 60) % 360} 45% 80% / 0.7)`);
+  context.fillStyle = `hsl(${(hue + 200) % 360} 18% 38% / 0.55)`;
+  context.fillRect(width * 0.76, height * 0.3, width * 0.15, height * 0.7);
+  const x = width * (0.5 + 0.02 * Math.sin(seconds * 0.9));
+  const y = height * (0.52 + 0.012 * Math.sin(seconds * 1.7));
+  const skin = `hsl(${18 + (hue % 20)} ${30 + (hue % 25)}% ${42 + (hue % 36)}%)`;
+  const hair = `hsl(${20 + (hue % 30)} 30% ${14 + (hue % 30)}%)`;
+  context.fillStyle = `hsl(${(hue + 160) % 360} 38% 40%)`;
+  context.beginPath();
+  context.ellipse(x, height * 1.06, height * 0.4, height * 0.34, 0, 0, 2 * Math.PI);
+  context.fill();
+  context.fillStyle = skin;
+  context.fillRect(x - height * 0.065, y + height * 0.1, height * 0.13, height * 0.18);
+  circle(x, y - height * 0.03, height * 0.185, hair);
+  circle(x, y + height * 0.02, height * 0.16, skin);
+  const blink = seconds % 4 < 0.15 ? 0.1 : 1;
+  for (const side of [-1, 1]) {
+    context.fillStyle = "hsl(220 20% 14%)";
+    context.beginPath();
+    context.ellipse(x + side * height * 0.058, y, height * 0.016, height * 0.02 * blink, 0, 0, 2 * Math.PI);
     context.fill();
   }
-  context.fillStyle = "white";
-  context.font = `600 ${Math.round(height * 0.13)}px system-ui, sans-serif`;
-  context.textAlign = "center";
-  context.fillText(label, width / 2, height * 0.66);
+  context.strokeStyle = "hsl(355 35% 34%)";
+  context.lineWidth = height * 0.012;
+  context.lineCap = "round";
+  context.beginPath();
+  context.arc(x, y + height * 0.055, height * 0.055, 0.25 * Math.PI, 0.75 * Math.PI);
+  context.stroke();
 }
 
 function drawTimecode(context: CanvasRenderingContext2D, value: number): void {

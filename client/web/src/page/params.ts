@@ -47,7 +47,7 @@ export function readOptions(search: string, fragment: string): PageOptions {
     audioSlots: whole(query.get("audioSlots"), 8, 0, 32),
     videoSlots: whole(query.get("videoSlots"), 12, 0, 64),
     media: {
-      camera: oneOf(query.get("camera"), ["device", "timecode", "none"]),
+      camera: oneOf(query.get("camera"), ["device", "scene", "timecode", "none"]),
       microphone: oneOf(query.get("microphone"), ["device", "tone", "none"]),
       size: {
         width: whole(query.get("width"), 1280, 16, 3840),

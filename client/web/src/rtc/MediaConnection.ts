@@ -37,6 +37,7 @@ export class MediaConnection {
   private readonly own = new Map<Source, OwnTrack>();
   private negotiations: Promise<void> = Promise.resolve();
   private closed = false;
+  private answered = false;
 
   constructor(
     private readonly options: MediaOptions,
@@ -66,6 +67,11 @@ export class MediaConnection {
 
   get state(): RTCPeerConnectionState {
     return this.pc.connectionState;
+  }
+
+  /** Whether the server has taken an offer, and so knows the slots. */
+  get negotiated(): boolean {
+    return this.answered;
   }
 
   slotByMid(mid: string): Slot | undefined {
@@ -156,7 +162,9 @@ export class MediaConnection {
     try {
       const sdp = this.pc.localDescription!.sdp;
       const reply = await this.options.offer({ sdp, tracks, e2ee: this.published });
-      if (!this.closed) await this.pc.setRemoteDescription({ type: "answer", sdp: reply.sdp });
+      if (this.closed) return;
+      await this.pc.setRemoteDescription({ type: "answer", sdp: reply.sdp });
+      this.answered = true;
     } catch (error) {
       if (!this.closed) await this.pc.setLocalDescription({ type: "rollback" }).catch(() => undefined);
       throw error;

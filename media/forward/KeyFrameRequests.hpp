@@ -1,0 +1,53 @@
+// Joins the key frame requests of all recipients of one source and limits their rate towards its publisher
+// (PLI, RFC 4585 section 6.3.1). Each request stands until the key frame has come.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "media/base/Units.hpp"
+
+namespace sotto::forward {
+
+class KeyFrameRequests {
+ public:
+  /// Time for a request to reach the publisher and its key frame to come back before it is asked again.
+  static constexpr base::TimeDelta repeatInterval = base::TimeDelta::millis(500);
+  /// However many layers are wanted and recipients join: at most this many requests go to the publisher ...
+  static constexpr size_t burst = 2;
+  /// ... within this time.
+  static constexpr base::TimeDelta burstWindow = base::TimeDelta::seconds(1);
+  /// Nobody has asked again for this long: whoever wanted the key frame is gone.
+  static constexpr base::TimeDelta forgetAfter = base::TimeDelta::millis(1'200);
+  static constexpr size_t maxStreams = 12;
+
+  /// A recipient cannot go on without a key frame of the publisher's stream `ssrc`. To be repeated by whoever
+  /// still waits (a wish not repeated for `forgetAfter` lapses).
+  void want(uint32_t ssrc, base::Timestamp now);
+  /// A complete key frame of the stream has come in.
+  void onKeyFrame(uint32_t ssrc);
+  /// The next stream to ask for a key frame now, or 0. Call until it says 0.
+  uint32_t next(base::Timestamp now);
+  /// When next() may have something to say.
+  base::Timestamp nextDeadline() const;
+
+ private:
+  struct Wish {
+    uint32_t ssrc = 0;
+    bool pending = false;
+    base::Timestamp since = base::Timestamp::minusInfinity();
+    base::Timestamp repeated = base::Timestamp::minusInfinity();
+    base::Timestamp sent = base::Timestamp::minusInfinity();
+  };
+  base::Timestamp dueAt(const Wish& wish) const;
+
+  std::array<Wish, maxStreams> wishes_{};
+  std::array<base::Timestamp, burst> sent_;  ///< oldest first
+  size_t count_ = 0;
+
+ public:
+  KeyFrameRequests() { sent_.fill(base::Timestamp::minusInfinity()); }
+};
+
+}  // namespace sotto::forward

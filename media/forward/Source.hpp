@@ -1,0 +1,121 @@
+// What someone publishes: one track with its layers (simulcast streams by SSRC, VP9 spatial layers within
+// one). Knows their sizes from key frames and their rates from what arrives, and ranks them by size: the
+// order of rids or SSRCs says nothing.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "media/congestion/RateMeter.hpp"
+#include "media/forward/Allocator.hpp"
+#include "media/forward/Ids.hpp"
+#include "media/forward/KeyFrameRequests.hpp"
+#include "media/frame/Frame.hpp"
+#include "media/rtp/NtpTime.hpp"
+
+namespace sotto::forward {
+
+/// A frame of a source with its place in it.
+struct ArrivedFrame {
+  frame::FrameRef frame;
+  LayerIndex layer = noLayer;
+  uint8_t spatial = 0;          ///< within its stream: 0 but with VP9 SVC
+  uint8_t temporal = 0;         ///< the higher of what trailer and descriptor say
+  bool startsPicture = true;    ///< false: a further spatial layer of the picture before
+  bool startsStream = false;    ///< decoding may begin here: the key frame of the lowest spatial layer
+  bool temporalSwitch = false;  ///< decoding may go up to this temporal layer here
+  bool disposable = false;      ///< no later frame needs it
+  uint32_t epoch = 0;           ///< see Source::onRejected()
+  std::optional<rtp::NtpTime> captured;  ///< on the publisher's clock, once that is known
+};
+
+class Source {
+ public:
+  static constexpr size_t maxLayers = 12;
+  static constexpr size_t maxTemporalLayers = 4;
+  /// A layer without a frame for so long, while another layer of the source has some, is not being sent.
+  static constexpr base::TimeDelta layerTimeout = base::TimeDelta::millis(1'500);
+  /// A source without any frame for so long has stopped.
+  static constexpr base::TimeDelta sourceTimeout = base::TimeDelta::seconds(2);
+
+  /// A layer that has been gone for longer is not missed: the publisher does without it.
+  static constexpr base::TimeDelta rememberedFor = base::TimeDelta::seconds(60);
+
+  struct Layer {
+    uint32_t ssrc = 0;
+    uint8_t spatial = 0;
+    uint16_t width = 0, height = 0;  ///< of its latest frame that said so; 0: unknown
+    base::Timestamp lastFrame = base::Timestamp::minusInfinity();
+    std::array<congestion::RateMeter, maxTemporalLayers> rates;
+    uint32_t pixels() const { return uint32_t{width} * height; }
+  };
+
+  explicit Source(SourceId id) : id_(id) {}
+  SourceId id() const { return id_; }
+
+  /// Takes note of a complete frame that may be forwarded and says where it belongs. `layer` is noLayer when
+  /// the table is full of layers that are all in use: the frame is to be dropped.
+  ArrivedFrame onFrame(const frame::FrameRef& frame, std::optional<rtp::NtpTime> captured,
+                       base::Timestamp now);
+  /// A frame of stream `ssrc` was not let through. What follows in that stream may depend on it, so its epoch
+  /// changes: whoever forwards it needs a key frame.
+  void onRejected(uint32_t ssrc);
+  /// The same for all streams.
+  void onAllRejected();
+
+  /// Grows when a layer appears or changes its size.
+  uint64_t layoutRevision() const { return layoutRevision_; }
+  const Layer& layer(LayerIndex index) const { return layers_[index]; }
+  size_t layerCount() const { return layerCount_; }
+  /// A frame of that stream has come in.
+  bool knows(uint32_t ssrc) const;
+  bool active(LayerIndex index) const { return layers_[index].lastFrame + layerTimeout >= lastFrame_; }
+  bool stopped(base::Timestamp now) const { return lastFrame_ + sourceTimeout < now; }
+  /// Rate on the wire of a layer up to a temporal layer, with the spatial layers below that it builds on.
+  base::DataRate rate(LayerIndex index, uint8_t maxTemporal, base::Timestamp now) const;
+  /// The layer's own stream and spatial layer show less than the other's.
+  bool isBelow(LayerIndex a, LayerIndex b) const { return layers_[a].pixels() < layers_[b].pixels(); }
+
+  /// All ways to send what arrives now, worst first. Valid until the next call. Measured anew every 100 ms at
+  /// most.
+  std::span<const LayerOption> options(base::Timestamp now);
+  /// The tallest layer known within `maxHeight` (0: no bound), whether it arrives now or not; noLayer: none.
+  LayerIndex bestKnown(uint32_t maxHeight) const;
+
+  KeyFrameRequests& keyFrames() { return keyFrames_; }
+  /// Asks for key frames of the streams whose sizes are not known yet; for a source that somebody watches.
+  void wantSizes(base::Timestamp now);
+
+ private:
+  struct Stream {
+    uint32_t ssrc = 0;
+    uint32_t epoch = 0;
+    uint32_t timestamp = 0;
+    int16_t lastSpatial = -1;
+  };
+  Stream& streamOf(uint32_t ssrc);
+  LayerIndex layerOf(uint32_t ssrc, uint8_t spatial, base::Timestamp now);
+  void measure(base::Timestamp now);
+  void addOptions(LayerIndex index, bool lowest, base::Timestamp now);
+
+  SourceId id_;
+  std::array<Layer, maxLayers> layers_;
+  size_t layerCount_ = 0;
+  std::array<Stream, maxLayers> streams_;
+  size_t streamCount_ = 0;
+  size_t nextStream_ = 0;
+  uint32_t epochs_ = 0;
+  uint64_t layoutRevision_ = 0;
+  base::Timestamp lastFrame_ = base::Timestamp::minusInfinity();
+  std::array<LayerOption, maxLayers * 3> options_;
+  size_t optionCount_ = 0;
+  base::Timestamp optionsAt_ = base::Timestamp::minusInfinity();
+  KeyFrameRequests keyFrames_;
+};
+
+/// The options within `maxHeight` pixels (0: no bound); when all are taller, those of the smallest layer.
+std::span<const LayerOption> optionsWithin(std::span<const LayerOption> options, uint32_t maxHeight);
+
+}  // namespace sotto::forward

@@ -1,0 +1,36 @@
+#include "media/forward/TimestampMapper.hpp"
+
+#include <algorithm>
+
+namespace sotto::forward {
+
+using base::TimeDelta;
+
+int64_t TimestampMapper::stepOnSwitch(const Input& input, bool sameClock) const {
+  const TimeDelta byArrival = input.arrival - lastArrival_;
+  TimeDelta elapsed = byArrival;
+  if (sameClock && input.captured && lastCaptured_) {
+    const TimeDelta byClock = *input.captured - *lastCaptured_;
+    const TimeDelta apart = byClock - byArrival;
+    if (apart < maxClockDisagreement && -apart < maxClockDisagreement) elapsed = byClock;
+  }
+  // The key frame may show the moment of the frame sent last, or one before: a millisecond keeps the order.
+  return std::max(ticks(elapsed), ticks(TimeDelta::millis(1)));
+}
+
+uint32_t TimestampMapper::map(const Input& input, bool sameClock) {
+  if (!started_) {
+    started_ = true;
+  } else if (!input.samePicture) {
+    int64_t step = static_cast<int32_t>(input.timestamp - lastInput_);
+    const int64_t most = ticks(input.arrival - lastArrival_) + ticks(maxJump);
+    if (input.switched || step <= 0 || step > most) step = stepOnSwitch(input, sameClock);
+    last_ += static_cast<uint32_t>(step);
+  }
+  lastInput_ = input.timestamp;
+  lastCaptured_ = input.captured;
+  lastArrival_ = input.arrival;
+  return last_;
+}
+
+}  // namespace sotto::forward

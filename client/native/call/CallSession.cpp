@@ -27,7 +27,7 @@ std::unique_ptr<e2ee::KeyProvider> makeKeys(CallOptions& options, base::Random& 
 
 }  // namespace
 
-/// Of our side of DTLS; one for the whole call.
+/// Of our side of DTLS; a new one for each media connection, by which the server tells them apart.
 struct CallSession::Certificate {
   dtls::Certificate certificate = dtls::Certificate::generate();
 };
@@ -61,7 +61,6 @@ CallSession::CallSession(CallOptions options, SignalingSocket& socket, base::Dat
       locals_(options_, keys_ != nullptr),
       remotes_(keys_.get(), observer),
       mediaEvents_(std::make_unique<MediaEvents>(*this)),
-      certificate_(std::make_unique<Certificate>()),
       socketBackoff_(firstBackoff),
       mediaBackoff_(firstBackoff) {}
 
@@ -200,6 +199,8 @@ void CallSession::startMedia() {
   wishes_.clear();
   videoMids_.clear();
   mediaAnswered_ = false;
+  media_.reset();
+  certificate_ = std::make_unique<Certificate>();
   media_ = std::make_unique<rtc::PeerConnection>(
       certificate_->certificate, keys_ ? frame::TrailerPolicy::Required : frame::TrailerPolicy::Optional,
       random_, out_, *mediaEvents_);

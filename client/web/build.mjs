@@ -37,7 +37,9 @@ async function forNode(source, suffix) {
   await rm(join(folder, outdir), { recursive: true, force: true });
   const files = (await readdir(join(folder, source))).filter((name) => name.endsWith(suffix));
   const entryPoints = files.map((name) => `${source}/${name}`);
-  await build({ ...shared, platform: "node", outdir, entryPoints, sourcemap: "inline" });
+  // Node 18 has WebCrypto, but not as a global.
+  const banner = { js: 'globalThis.crypto ??= (await import("node:crypto")).webcrypto;' };
+  await build({ ...shared, platform: "node", outdir, entryPoints, banner, sourcemap: "inline" });
 }
 
 const tasks = {

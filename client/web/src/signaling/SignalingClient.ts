@@ -80,7 +80,7 @@ export class SignalingClient {
       token,
       client: { name: "sotto-web", version: "0.1.0" },
       e2ee: { suites: this.options.suites },
-      ...(this.session && { resume: this.session }),
+      ...(this.session && { resume: { session: this.session.id, secret: this.session.secret } }),
     }).catch((error: unknown) => {
       socket.close();
       throw error;

@@ -19,7 +19,9 @@ std::optional<RtcpPacketView> RtcpReader::next() {
   packet.type = rest_[1];
   packet.whole = rest_.first(size);
   packet.body = packet.whole.subspan(4);
-  if (rest_[0] & 0x20) {
+  // Transport-wide feedback says itself where it ends, and some senders set the padding bit on it wrongly.
+  const bool selfDelimiting = packet.isFeedback(RtcpType::TransportFeedback, fmtTransportWide);
+  if (rest_[0] & 0x20 && !selfDelimiting) {
     const size_t padding = packet.body.empty() ? 0 : packet.body.back();
     if (padding == 0 || padding > packet.body.size()) return fail(ParseError::BadPadding);
     packet.body = packet.body.first(packet.body.size() - padding);

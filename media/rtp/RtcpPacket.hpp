@@ -33,7 +33,7 @@ inline constexpr uint8_t fmtRemb = 15;  ///< PSFB application layer feedback, dr
 struct RtcpPacketView {
   uint8_t type = 0;      ///< RtcpType, or a value that we do not know
   uint8_t count = 0;     ///< report, source or item count, or FMT
-  base::ByteView body;   ///< after the 4-byte header, without padding
+  base::ByteView body;   ///< after the 4-byte header, without padding (transport-wide feedback: with)
   base::ByteView whole;  ///< header and padding included
 
   bool is(RtcpType wanted) const { return type == static_cast<uint8_t>(wanted); }

@@ -110,9 +110,7 @@ bool TransportFeedbackView::Cursor::next(Status& status) {
 }
 
 tl::expected<TransportFeedbackView, ParseError> TransportFeedbackView::parse(const RtcpPacketView& packet) {
-  // The statuses say where the deltas end. Some senders count zero bytes of deltas as padding, so what RTCP
-  // calls padding is not cut off.
-  base::ByteReader in(packet.whole.subspan(4));
+  base::ByteReader in(packet.body);
   TransportFeedbackView view;
   view.senderSsrc = in.u32();
   view.mediaSsrc = in.u32();

@@ -1,0 +1,13 @@
+// How sotto-client ends. Documented in its --help: scripts build upon these numbers.
+#pragma once
+
+namespace sotto::client::cli {
+
+enum class ExitCode : int {
+  Ok = 0,
+  CallFailed = 1,      ///< server or token refused us, the server went away, vectors that do not match
+  BadInput = 2,        ///< command line, key or media file
+  FramesUnopened = 3,  ///< frames came but could not be opened, or their content was not what was sent
+};
+
+}  // namespace sotto::client::cli

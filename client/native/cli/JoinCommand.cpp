@@ -1,0 +1,160 @@
+// The join command: turns options into a call, and its outcome into a report; see the header.
+#include "client/native/cli/JoinCommand.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+
+#include "client/native/cli/JoinSession.hpp"
+#include "client/native/cli/Report.hpp"
+#include "client/native/cli/TokenRequest.hpp"
+#include "client/native/e2ee/KeyProvider.hpp"
+#include "client/native/mediafile/FileSources.hpp"
+#include "client/native/mediafile/SyntheticSource.hpp"
+
+namespace sotto::client::cli {
+namespace {
+
+using call::TrackSource;
+
+void say(const std::string& text) {
+  std::fprintf(stderr, "sotto-client: %s\n", printable(text).c_str());
+}
+
+/// rids of the layers, lowest first, as browsers call them.
+std::vector<std::string> layerNames(size_t count) {
+  static constexpr const char* names[] = {"q", "h", "f"};
+  if (count == 1) return {"f"};
+  return {names, names + count};
+}
+
+call::VideoTrack trackOf(const mediafile::MediaSource& source) {
+  call::VideoTrack track;
+  track.codec = source.codec();
+  const auto names = layerNames(source.layers().size());
+  for (size_t i = 0; i < names.size(); ++i) {
+    track.layers.push_back({names[i], source.layers()[i].width, source.layers()[i].height});
+  }
+  return track;
+}
+
+/// Opens the files, or makes the synthetic sources, and publishes what there is.
+base::Expected<void> prepareSources(const JoinOptions& options, JoinPlan& plan) {
+  if (!options.videoFiles.empty()) {
+    auto video = mediafile::openVideoFiles(options.videoFiles);
+    if (!video) return tl::make_unexpected(video.error());
+    plan.sources[TrackSource::Camera] = std::move(*video);
+  }
+  if (!options.audioFile.empty()) {
+    auto audio = mediafile::openAudioFile(options.audioFile);
+    if (!audio) return tl::make_unexpected(audio.error());
+    plan.sources[TrackSource::Microphone] = std::move(*audio);
+  }
+  if (!options.synthetic.empty()) {
+    auto synthetic = mediafile::parseSyntheticName(options.synthetic);
+    if (!synthetic) return tl::make_unexpected(synthetic.error());
+    synthetic->temporalLayers = options.temporalLayers;
+    plan.sources[TrackSource::Camera] = mediafile::makeSyntheticVideo(*synthetic);
+    if (options.audioFile.empty()) {
+      plan.sources[TrackSource::Microphone] = mediafile::makeSyntheticAudio(synthetic->seed);
+    }
+  }
+  const auto camera = plan.sources.find(TrackSource::Camera);
+  if (camera != plan.sources.end()) plan.call.camera = trackOf(*camera->second);
+  plan.call.microphone = plan.sources.count(TrackSource::Microphone) != 0;
+  return {};
+}
+
+base::Expected<void> prepareCall(const JoinOptions& options, JoinPlan& plan) {
+  plan.call.url = options.server;
+  plan.call.verifyTlsCertificate = !options.insecure;
+  plan.call.rateCapBitsPerSecond = options.rateCap;
+  const auto suite = e2ee::suiteFromName(options.suite);
+  if (!suite) return base::fail("--suite " + options.suite + ": expected duo, aes128gcm or aes256gcm");
+  plan.call.suite = *suite;
+  for (const std::string& text : options.wants) {
+    auto want = parseWant(text);
+    if (!want) return tl::make_unexpected(want.error());
+    // Named first is wanted most.
+    const size_t rank = plan.call.wants.size();
+    want->priority = static_cast<uint32_t>(rank < 100 ? 100 - rank : 0);
+    plan.call.wants.push_back(std::move(*want));
+  }
+  plan.call.wantEveryone = options.wants.empty();
+  if (plan.call.wants.size() > plan.call.videoSlots) {
+    plan.call.videoSlots = static_cast<uint32_t>(plan.call.wants.size());
+  }
+  auto secret = roomSecret(options);
+  if (!secret) return tl::make_unexpected(secret.error());
+  plan.call.roomSecret = std::move(*secret);
+  if (const auto room = roomOfToken(options.token); room && *room != options.room) {
+    return base::fail("--token is for the room \"" + *room + "\", not for \"" + options.room + "\"");
+  }
+  return {};
+}
+
+/// All that can be found wrong before the server is asked for anything.
+base::Expected<JoinPlan> prepare(const JoinOptions& options) {
+  JoinPlan plan;
+  if (auto done = prepareCall(options, plan); !done) return tl::make_unexpected(done.error());
+  if (auto done = prepareSources(options, plan); !done) return tl::make_unexpected(done.error());
+  if (!options.recordDirectory.empty()) {
+    auto recorder = Recorder::open(options.recordDirectory);
+    if (!recorder) return tl::make_unexpected(recorder.error());
+    plan.recorder = std::move(*recorder);
+  }
+  if (!options.reportFile.empty() && options.reportFile != "-") {
+    if (!std::ofstream(options.reportFile, std::ios::app)) {
+      return base::fail(options.reportFile + ": cannot be written: " + std::strerror(errno));
+    }
+  }
+  plan.duration = base::TimeDelta::micros(static_cast<int64_t>(options.durationSeconds * 1e6));
+  return plan;
+}
+
+bool writeReport(const std::string& path, const std::string& json) {
+  if (path.empty() || path == "-") return std::fputs(json.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+  std::ofstream file(path, std::ios::trunc);
+  file << json;
+  return static_cast<bool>(file.flush());
+}
+
+}  // namespace
+
+ExitCode runJoin(const JoinOptions& options) {
+  auto plan = prepare(options);
+  if (!plan) {
+    say(plan.error().message);
+    return ExitCode::BadInput;
+  }
+  plan->call.token = options.token;
+  if (options.token.empty()) {
+    auto token = requestToken(options.server, options.room, options.name, !options.insecure);
+    if (!token) {
+      say(token.error().message);
+      return ExitCode::CallFailed;
+    }
+    plan->call.token = std::move(*token);
+  }
+  const bool sealed = !plan->call.roomSecret.empty();
+  CallOutcome outcome = runSession(std::move(*plan));
+  outcome.server = options.server;
+  outcome.room = options.room;
+  outcome.name = options.name;
+  outcome.suite = sealed ? options.suite : "";
+  const Verdict verdict = judge(outcome);
+  if (outcome.failed) {
+    say("the call failed: " + outcome.reason);
+    if (!sealed && !outcome.everConnected)
+      say("no key was given: --key-passphrase or --key seals and opens frames");
+  }
+  for (const std::string& complaint : verdict.complaints) say(complaint);
+  if (!writeReport(options.reportFile, reportJson(outcome, verdict))) {
+    say("the report cannot be written: " + std::string(std::strerror(errno)));
+    return verdict.code == ExitCode::Ok ? ExitCode::BadInput : verdict.code;
+  }
+  return verdict.code;
+}
+
+}  // namespace sotto::client::cli

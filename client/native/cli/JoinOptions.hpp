@@ -1,0 +1,45 @@
+// What `sotto-client join` was told on its command line, as plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/native/call/CallTypes.hpp"
+#include "media/base/Expected.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace sotto::client::cli {
+
+struct JoinOptions {
+  std::string server, room, name;
+  std::string token;       ///< empty: asked of the server, which gives one in development mode
+  std::string passphrase;  ///< at most one of passphrase and keyHex
+  std::string keyHex;
+  std::vector<std::string> videoFiles;
+  std::string audioFile;
+  std::string synthetic;  ///< "720p"; empty: none
+  unsigned temporalLayers = 1;
+  std::vector<std::string> wants;  ///< NAME:HEIGHT
+  std::optional<uint64_t> rateCap;
+  std::string suite = "duo";
+  std::string recordDirectory;
+  double durationSeconds = 0;  ///< 0: until interrupted
+  std::string reportFile;      ///< empty or "-": standard output
+  bool insecure = false;
+};
+
+/// Declares the options on a CLI11 command; values land in `options`.
+void declareJoinOptions(CLI::App& command, JoinOptions& options);
+
+/// Reads NAME:HEIGHT, NAME/screen:HEIGHT, auto:HEIGHT (the latest speaker) or either without a height.
+base::Expected<call::Want> parseWant(const std::string& text);
+
+/// The room secret from --key or --key-passphrase; empty when neither was given.
+base::Expected<std::vector<uint8_t>> roomSecret(const JoinOptions& options);
+
+}  // namespace sotto::client::cli

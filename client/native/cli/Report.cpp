@@ -1,0 +1,147 @@
+// The report of a call; see the header. Its fields are described in docs/sotto-client.md.
+#include "client/native/cli/Report.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "client/native/cli/SourceNames.hpp"
+
+namespace sotto::client::cli {
+namespace {
+
+using nlohmann::json;
+
+uint64_t failedFrames(const call::RemoteStreamStatistics& stream) {
+  uint64_t total = 0;
+  for (const auto& [reason, count] : stream.failed) total += count;
+  return total;
+}
+
+std::string reasonsOf(const call::RemoteStreamStatistics& stream) {
+  std::string text;
+  for (const auto& [reason, count] : stream.failed) {
+    if (!text.empty()) text += ", ";
+    text += reason + " " + std::to_string(count);
+  }
+  return text;
+}
+
+double milliseconds(base::TimeDelta delta) {
+  return static_cast<double>(delta.us()) / 1e3;
+}
+
+json latencyOf(const LatencyHistogram& latency) {
+  if (!latency.clocksShared()) return nullptr;
+  return {{"p50", latency.percentileMs(0.5)},
+          {"p95", latency.percentileMs(0.95)},
+          {"max", latency.maxMs()},
+          {"samples", latency.count()}};
+}
+
+json streamJson(const CallOutcome& outcome, const call::RemoteStreamStatistics& stream) {
+  json layers = json::array();
+  for (const auto& layer : stream.layers) {
+    layers.push_back({{"t", (layer.since - outcome.started).secondsAsDouble()},
+                      {"width", layer.width},
+                      {"height", layer.height}});
+  }
+  json out = {{"participant", stream.name},
+              {"participantId", stream.participant},
+              {"source", sourceName(stream.source)},
+              {"codec", codecName(stream.codec)},
+              {"received", stream.framesReceived},
+              {"opened", stream.framesOpened},
+              {"failed", failedFrames(stream)},
+              {"failures", stream.failed},
+              {"duplicates", stream.duplicates},
+              {"keyFrames", stream.keyFrames},
+              {"bytes", stream.bytes},
+              {"layers", std::move(layers)},
+              {"longestGapMs", milliseconds(stream.longestGap)},
+              {"latencyMs", nullptr},
+              {"recording", nullptr}};
+  const StreamKey key{stream.participant, stream.source};
+  if (const auto found = outcome.content.find(key); found != outcome.content.end()) {
+    const ContentCheck& check = found->second;
+    out["latencyMs"] = latencyOf(check.latency());
+    if (check.verified() + check.damaged() > 0) {
+      out["synthetic"] = {{"verified", check.verified()}, {"damaged", check.damaged()}};
+    }
+  }
+  if (const auto found = outcome.recordings.find(key); found != outcome.recordings.end()) {
+    out["recording"] = found->second;
+  }
+  return out;
+}
+
+json sentJson(const call::LocalLayerStatistics& layer) {
+  return {{"source", sourceName(layer.source)},
+          {"rid", layer.rid},
+          {"frames", layer.frames},
+          {"keyFrames", layer.keyFrames},
+          {"packets", layer.packets},
+          {"bytes", layer.bytes},
+          {"retransmitted", layer.retransmitted},
+          {"keyFrameRequests", layer.keyFrameRequests}};
+}
+
+json unsentJson(const CallOutcome& outcome) {
+  json out = json::object();
+  for (const auto& [source, reasons] : outcome.unsent) out[std::string(sourceName(source))] = reasons;
+  return out;
+}
+
+}  // namespace
+
+Verdict judge(const CallOutcome& outcome) {
+  Verdict verdict;
+  for (const auto& stream : outcome.statistics.streams) {
+    const std::string who = stream.name + "'s " + std::string(sourceName(stream.source));
+    if (stream.framesOpened == 0 && failedFrames(stream) > 0) {
+      verdict.complaints.push_back("none of the " + std::to_string(failedFrames(stream)) + " frames of " +
+                                   who + " could be opened (" + reasonsOf(stream) + "): is the key right?");
+    }
+    const auto check = outcome.content.find({stream.participant, stream.source});
+    if (check != outcome.content.end() && check->second.damaged() > 0) {
+      verdict.complaints.push_back(std::to_string(check->second.damaged()) + " frames of " + who +
+                                   " are not what was sent");
+    }
+  }
+  if (!verdict.complaints.empty()) verdict.code = ExitCode::FramesUnopened;
+  if (outcome.failed) verdict.code = ExitCode::CallFailed;
+  return verdict;
+}
+
+std::string reportJson(const CallOutcome& outcome, const Verdict& verdict) {
+  const call::CallStatistics& statistics = outcome.statistics;
+  json streams = json::array(), sent = json::array();
+  for (const auto& stream : statistics.streams) streams.push_back(streamJson(outcome, stream));
+  for (const auto& layer : statistics.layers) sent.push_back(sentJson(layer));
+  const json report = {
+      {"version", 1},
+      {"server", outcome.server},
+      {"room", outcome.room},
+      {"name", outcome.name},
+      {"suite", outcome.suite.empty() ? json(nullptr) : json(outcome.suite)},
+      {"exitCode", static_cast<int>(verdict.code)},
+      {"reason", outcome.reason},
+      {"complaints", verdict.complaints},
+      {"connected", outcome.everConnected},
+      {"durationSeconds", outcome.duration.secondsAsDouble()},
+      {"mediaConnections", statistics.mediaConnections},
+      {"reconnects", statistics.reconnects},
+      {"roundTripMs", milliseconds(statistics.roundTrip)},
+      {"uplinkLoss", statistics.uplinkLoss},
+      {"packetsReceived", statistics.packetsReceived},
+      {"packetsLost", statistics.packetsLost},
+      {"nacksSent", statistics.nacksSent},
+      {"keyFramesAsked", statistics.keyFramesAsked},
+      {"framesOfUnknownSenders", statistics.framesUnknownSender},
+      {"streams", std::move(streams)},
+      {"sent", std::move(sent)},
+      {"unsent", unsentJson(outcome)},
+  };
+  // Names come from other people: what is no UTF-8 must not spoil the report.
+  return report.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace sotto::client::cli

@@ -49,6 +49,11 @@ void Channel::close() {
   if (descriptor_ >= 0) ::close(release());
 }
 
+void Channel::hangUp() {
+  ::shutdown(descriptor_, SHUT_RDWR);
+  closed_ = true;
+}
+
 Channel::Status Channel::send(std::string message) {
   if (message.size() > maxMessageBytes || queuedBytes_ > maxQueuedBytes) closed_ = true;
   if (closed_) return Status::Closed;

@@ -34,6 +34,8 @@ class Channel {
   /// Gives the descriptor away.
   int release() { return std::exchange(descriptor_, -1); }
   void close();
+  /// Ends the connection for both sides, whoever else holds copies of the descriptor.
+  void hangUp();
 
   /// Sends, or queues behind what waits already. Closed: the peer is gone, or far too slow, or the message is
   /// too large.

@@ -131,6 +131,8 @@ void fields(auto& visit, Is<Reply> auto& m) {
 void fields(auto& visit, Is<WorkerReady> auto& m) {
   visit("udpPort", m.udpPort);
   visit("fingerprint", m.fingerprint);
+  visit("segmentation", m.segmentation);
+  visit("coalescing", m.coalescing);
 }
 void fields(auto& visit, Is<EndpointStateChanged> auto& m) {
   visit("room", m.room);

@@ -173,6 +173,8 @@ struct Reply {
 struct WorkerReady {
   uint16_t udpPort = 0;
   Fingerprint fingerprint;
+  /// What a probe found at start: UDP_SEGMENT (GSO) when sending, UDP_GRO when receiving.
+  bool segmentation = false, coalescing = false;
 };
 enum class EndpointState { Connecting, Connected, Failed, Closed };
 /// ICE and DTLS are up (Connected), consent or the handshake was lost (Failed), or the peer sent

@@ -44,7 +44,7 @@ std::vector<RequestBody> sampleRequests() {
 }
 
 std::vector<Event> sampleEvents() {
-  return {WorkerReady{40'001, {"sha-256", "AB"}},
+  return {WorkerReady{40'001, {"sha-256", "AB"}, true, true},
           EndpointStateChanged{"demo", "p_1", EndpointState::Closed, "close_notify"},
           SlotsBound{"demo", "p_1", {{"5", "p_2", TrackSource::Screen}, {"6", "", TrackSource::Camera}}},
           SpeakersChanged{"demo", {{"p_1", 0}, {"p_2", 127}}},

@@ -2,9 +2,9 @@
 file(GLOB_RECURSE files RELATIVE ${PAGE} ${PAGE}/*)
 list(SORT files)
 
-set(types html "text/html; charset=utf-8" js "text/javascript; charset=utf-8" css "text/css; charset=utf-8"
-  svg "image/svg+xml" png "image/png" ico "image/x-icon" json "application/json" wasm "application/wasm"
-  woff2 "font/woff2" txt "text/plain; charset=utf-8" webmanifest "application/manifest+json")
+set(types html text/html js text/javascript css text/css svg image/svg+xml png image/png ico image/x-icon
+  json application/json wasm application/wasm woff2 font/woff2 txt text/plain
+  webmanifest application/manifest+json)
 
 set(blobs "")
 set(declarations "")
@@ -17,7 +17,6 @@ foreach(file ${files})
   set(type "application/octet-stream")
   if(NOT index EQUAL -1)
     math(EXPR index "${index} + 1")
-    # The types hold semicolons, which part them as list entries: each is two entries where it has one.
     list(GET types ${index} type)
     if(type MATCHES "^text/")
       string(APPEND type "\; charset=utf-8")

@@ -1,0 +1,152 @@
+// One WebSocket (RFC 6455) as signaling's Connection: a bounded queue out, pings, an end for the silent.
+// Included by PlainSession.cpp and TlsSession.cpp only: Beast is heavy.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/websocket.hpp>
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "server/HttpContext.hpp"
+
+namespace sotto::server {
+
+template <typename Stream>
+class WebSocketSession final : public Session,
+                               public signaling::Connection,
+                               public std::enable_shared_from_this<WebSocketSession<Stream>> {
+  using ErrorCode = boost::beast::error_code;
+  using Request = boost::beast::http::request<boost::beast::http::string_body>;
+  /// How long a peer may take to answer our close frame, and to take what was queued before it.
+  static constexpr std::chrono::seconds closeTimeout{5};
+
+ public:
+  WebSocketSession(Stream stream, std::shared_ptr<HttpContext> context)
+      : socket_(std::move(stream)), context_(std::move(context)), timer_(socket_.get_executor()) {
+    context_->add(*this);
+  }
+  ~WebSocketSession() override { context_->remove(*this); }
+
+  void start(Request request) {
+    namespace websocket = boost::beast::websocket;
+    const config::Clients& limits = context_->clients;
+    // Our own pings keep an honest client's sign of life coming; Beast ends the connection without one.
+    socket_.set_option(
+        websocket::stream_base::timeout{std::chrono::seconds(context_->http.requestTimeoutSeconds),
+                                        std::chrono::seconds(limits.idleTimeoutSeconds), false});
+    socket_.read_message_max(limits.maxMessageBytes);
+    socket_.text(true);
+    request_ = std::move(request);
+    socket_.async_accept(request_, [self = this->shared_from_this()](ErrorCode error) {
+      if (!error) self->onAccepted();
+    });
+  }
+
+  void finish() override {}
+  void abort() override { boost::beast::get_lowest_layer(socket_).close(); }
+
+  void send(std::string text) override {
+    if (closing_) return;
+    queuedBytes_ += text.size();
+    if (queuedBytes_ > context_->clients.maxQueueBytes) return close(1008, "reads too slowly");
+    queue_.push_back(std::move(text));
+    if (!writing_) write();
+  }
+
+  void close(uint16_t code, std::string reason) override {
+    if (closing_) return;
+    closing_ = true;
+    reason_.code = code;
+    constexpr size_t longestReason = 123;  // RFC 6455 section 5.5: a control frame has 125 bytes
+    reason_.reason = std::string_view(reason).substr(0, longestReason);
+    timer_.expires_after(closeTimeout);
+    timer_.async_wait([self = this->shared_from_this()](ErrorCode error) {
+      if (!error) self->abort();
+    });
+    if (!writing_ && accepted_) sendClose();
+  }
+
+ private:
+  void onAccepted() {
+    accepted_ = true;
+    id_ = context_->webSockets.onOpen(this->shared_from_this());
+    if (closing_ && !writing_) sendClose();
+    read();
+    if (!closing_) pingLater();
+  }
+
+  void read() {
+    socket_.async_read(buffer_, [self = this->shared_from_this()](ErrorCode error, size_t) {
+      if (error) return self->end();
+      if (!self->socket_.got_text()) {
+        self->close(1003, "only text messages are taken");
+      } else if (!self->closing_) {
+        const auto bytes = self->buffer_.cdata();
+        self->context_->webSockets.onMessage(self->id_,
+                                             {static_cast<const char*>(bytes.data()), bytes.size()});
+      }
+      self->buffer_.consume(self->buffer_.size());
+      self->read();
+    });
+  }
+
+  void write() {
+    writing_ = true;
+    socket_.async_write(boost::asio::buffer(queue_.front()),
+                        [self = this->shared_from_this()](ErrorCode error, size_t) {
+                          self->writing_ = false;
+                          if (error) return;
+                          self->queuedBytes_ -= self->queue_.front().size();
+                          self->queue_.pop_front();
+                          if (!self->queue_.empty()) {
+                            self->write();
+                          } else if (self->closing_) {
+                            self->sendClose();
+                          }
+                        });
+  }
+
+  void sendClose() {
+    socket_.async_close(reason_, [self = this->shared_from_this()](ErrorCode) { self->timer_.cancel(); });
+  }
+
+  void pingLater() {
+    timer_.expires_after(std::chrono::seconds(context_->clients.pingIntervalSeconds));
+    timer_.async_wait([self = this->shared_from_this()](ErrorCode error) {
+      if (error || self->closing_ || self->ended_) return;
+      self->socket_.async_ping({}, [self](ErrorCode failed) {
+        if (!failed && !self->closing_ && !self->ended_) self->pingLater();
+      });
+    });
+  }
+
+  void end() {
+    if (ended_) return;
+    ended_ = true;
+    closing_ = true;
+    timer_.cancel();
+    context_->webSockets.onClose(id_);
+  }
+
+  boost::beast::websocket::stream<Stream> socket_;
+  std::shared_ptr<HttpContext> context_;
+  boost::asio::steady_timer timer_;  ///< until the next ping; once closing, until the hard end
+  Request request_;
+  boost::beast::flat_buffer buffer_;
+  std::deque<std::string> queue_;
+  size_t queuedBytes_ = 0;
+  boost::beast::websocket::close_reason reason_;
+  uint64_t id_ = 0;
+  bool accepted_ = false;
+  bool writing_ = false;
+  bool closing_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace sotto::server

@@ -27,15 +27,19 @@ base::Expected<void> loadTls(ssl::context& context, const config::Tls& tls) {
   boost::system::error_code error;
   context.set_options(ssl::context::default_workarounds | ssl::context::no_sslv2 | ssl::context::no_sslv3 |
                       ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1);
-  if (context.use_certificate_chain_file(tls.certificate, error)) {
-    return base::fail(fmt::format("http.tls.certificate: {} cannot be used ({}), expected a PEM file with the "
-                                  "certificate chain",
-                                  tls.certificate, error.message()));
+  context.use_certificate_chain_file(tls.certificate, error);
+  if (error) {
+    return base::fail(
+        fmt::format("http.tls.certificate: {} cannot be used ({}), expected a PEM file with the "
+                    "certificate chain",
+                    tls.certificate, error.message()));
   }
-  if (context.use_private_key_file(tls.key, ssl::context::pem, error)) {
-    return base::fail(fmt::format("http.tls.key: {} cannot be used ({}), expected a PEM file with the private "
-                                  "key of the certificate",
-                                  tls.key, error.message()));
+  context.use_private_key_file(tls.key, ssl::context::pem, error);
+  if (error) {
+    return base::fail(
+        fmt::format("http.tls.key: {} cannot be used ({}), expected a PEM file with the private "
+                    "key of the certificate",
+                    tls.key, error.message()));
   }
   return {};
 }

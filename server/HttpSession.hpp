@@ -1,5 +1,5 @@
-// One HTTP connection, over a plain or a TLS stream (RFC 9112), until it ends or becomes a WebSocket. Included
-// by PlainSession.cpp and TlsSession.cpp only: Beast is heavy.
+// One HTTP connection, over a plain or a TLS stream (RFC 9112), until it ends or becomes a WebSocket.
+// Included by PlainSession.cpp and TlsSession.cpp only: Beast is heavy.
 #pragma once
 
 #include <boost/beast/core.hpp>
@@ -21,6 +21,9 @@ namespace http = boost::beast::http;
 /// `Stream` is beast::tcp_stream or a TLS stream over it.
 template <typename Stream>
 class HttpSession final : public Session, public std::enable_shared_from_this<HttpSession<Stream>> {
+  static constexpr std::chrono::seconds lingerTime{2};
+  static constexpr size_t drainBytes = 16384;
+
  public:
   HttpSession(Stream stream, std::shared_ptr<HttpContext> context)
       : stream_(std::move(stream)), context_(std::move(context)) {
@@ -56,8 +59,9 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
     parser_->header_limit(context_->http.maxHeaderBytes);
     parser_->body_limit(context_->http.maxBodyBytes);
     expireLater();
-    http::async_read(stream_, buffer_, *parser_,
-                     [self = this->shared_from_this()](beast::error_code error, size_t) { self->onRead(error); });
+    http::async_read(
+        stream_, buffer_, *parser_,
+        [self = this->shared_from_this()](beast::error_code error, size_t) { self->onRead(error); });
   }
 
   void onRead(beast::error_code error) {
@@ -121,10 +125,21 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
                       });
   }
 
-  /// Nothing more to send: a client that still reads gets all of it. The socket closes with the session.
+  /// Nothing more to send. What the client has sent and nobody wants is read and thrown away for a while: a
+  /// socket closed over unread bytes resets the connection, and the answer may never arrive.
   void close() {
     beast::error_code ignored;
     beast::get_lowest_layer(stream_).socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+    beast::get_lowest_layer(stream_).expires_after(lingerTime);
+    drain();
+  }
+
+  void drain() {
+    buffer_.clear();
+    beast::get_lowest_layer(stream_).async_read_some(
+        buffer_.prepare(drainBytes), [self = this->shared_from_this()](beast::error_code error, size_t) {
+          if (!error) self->drain();
+        });
   }
 
   Stream stream_;

@@ -61,7 +61,8 @@ std::span<const std::pair<std::string_view, std::string_view>> Routes::securityH
 }
 
 void Routes::handle(const HttpRequest& request, Respond respond) const {
-  const std::string_view path = std::string_view(request.target).substr(0, request.target.find_first_of("?#"));
+  const std::string_view path =
+      std::string_view(request.target).substr(0, request.target.find_first_of("?#"));
   const bool reads = request.method == "GET" || request.method == "HEAD";
   if (path == "/api/token") {
     return respond(request.method == "POST" ? token(request) : methodNotAllowed("POST"));
@@ -69,7 +70,10 @@ void Routes::handle(const HttpRequest& request, Respond respond) const {
   if (!reads) return respond(methodNotAllowed("GET, HEAD"));
   if (path == "/metrics") {
     return sources_.metrics([respond = std::move(respond)](std::string text) {
-      respond({200, "text/plain; version=0.0.4; charset=utf-8", std::move(text), {{"Cache-Control", "no-store"}}});
+      respond({200,
+               "text/plain; version=0.0.4; charset=utf-8",
+               std::move(text),
+               {{"Cache-Control", "no-store"}}});
     });
   }
   if (path == "/healthz") return respond(health());

@@ -2,6 +2,7 @@
 // Included by PlainSession.cpp and TlsSession.cpp only: Beast is heavy.
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
@@ -64,7 +65,7 @@ class WebSocketSession final : public Session,
     closing_ = true;
     reason_.code = code;
     constexpr size_t longestReason = 123;  // RFC 6455 section 5.5: a control frame has 125 bytes
-    reason_.reason = std::string_view(reason).substr(0, longestReason);
+    reason_.reason.assign(reason.data(), std::min(reason.size(), longestReason));
     timer_.expires_after(closeTimeout);
     timer_.async_wait([self = this->shared_from_this()](ErrorCode error) {
       if (!error) self->abort();

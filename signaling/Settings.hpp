@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "media/base/Units.hpp"
@@ -39,6 +41,8 @@ struct Settings {
   control::E2eePolicy e2ee = control::E2eePolicy::Required;
   /// Rooms whose policy differs from `e2ee`, by name.
   std::map<std::string, control::E2eePolicy> e2eeByRoom;
+  /// When set, decides in the place of both for every room.
+  std::function<control::E2eePolicy(std::string_view room)> e2eeOfRoom;
   /// SFrame suites that may be published.
   std::vector<std::string> suites{"duo", "aes128gcm", "aes256gcm"};
   /// How many loudest speakers are forwarded to each participant.

@@ -48,7 +48,8 @@ struct Life {
   std::string outputLine;
   steady_clock::time_point began;
   std::optional<control::WorkerReady> ready;
-  std::string fault;  ///< why we gave it up, when it was us
+  std::string fault;  ///< why we gave it up, when it was not its own end
+  bool givenUp = false;
   bool writing = false;
   bool over = false;
 };
@@ -173,7 +174,7 @@ milliseconds WorkerSupervisor::backoff(unsigned failures) {
 
 bool WorkerSupervisor::Impl::isReady(size_t index) const {
   const auto& life = workers.at(index)->life;
-  return !stopping && life && life->ready && life->fault.empty();
+  return !stopping && life && life->ready && !life->givenUp;
 }
 
 void WorkerSupervisor::Impl::request(size_t index, control::RequestBody body, Done done) {
@@ -293,7 +294,8 @@ void WorkerSupervisor::Impl::onMessage(size_t index, Life& life, const std::stri
 }
 
 void WorkerSupervisor::Impl::giveUp(Life& life, std::string fault) {
-  if (life.fault.empty()) life.fault = std::move(fault);
+  if (!life.givenUp) life.fault = std::move(fault);
+  life.givenUp = true;
   kill(life.pid, SIGKILL);
 }
 

@@ -230,8 +230,9 @@ void WorkerSupervisor::Impl::watchChannel(size_t index, const std::shared_ptr<Li
                                     if (!text) break;
                                     self->onMessage(index, *life, *text);
                                   }
-                                  if (life->channel.isClosed())
-                                    return self->giveUp(*life, "closed its control channel");
+                                  // It has ended, or is ending: how is known in a moment, and the better
+                                  // reason.
+                                  if (life->channel.isClosed()) return self->giveUp(*life, "");
                                   self->watchChannel(index, life);
                                 });
 }

@@ -305,4 +305,8 @@ base::Expected<DevelopmentToken> Service::developmentToken(std::string_view room
   return DevelopmentToken{std::move(*token), claims.user, claims.device};
 }
 
+std::vector<control::Counter> Service::counters() const {
+  return impl_->counters();
+}
+
 }  // namespace sotto::signaling

@@ -39,7 +39,7 @@ async function forNode(source, suffix) {
   const entryPoints = files.map((name) => `${source}/${name}`);
   // Node 18 has WebCrypto, but not as a global.
   const banner = { js: 'globalThis.crypto ??= (await import("node:crypto")).webcrypto;' };
-  await build({ ...shared, platform: "node", outdir, entryPoints, banner, sourcemap: "inline" });
+  await build({ ...shared, platform: "node", outdir, entryPoints, banner, sourcemap: "inline", outExtension: { ".js": ".mjs" } });
 }
 
 const tasks = {

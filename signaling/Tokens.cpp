@@ -34,6 +34,15 @@ tl::unexpected<RequestError> unauthorized(std::string message) {
   return refuse(ErrorCode::Unauthorized, std::move(message));
 }
 
+/// For a token that libjwt would not take with our secret.
+std::string whyNotDecoded(const std::string& token) {
+  const Jwt unchecked = decode(token, "");
+  if (!unchecked) return "the token is not a JWT";
+  const char* algorithm = jwt_get_header(unchecked.get(), "alg");
+  const bool expected = algorithm != nullptr && std::string_view(algorithm) == "HS256";
+  return expected ? "the token's signature does not fit" : "the token must be signed with HS256";
+}
+
 /// Reads one claim after the other and keeps the first complaint.
 class ClaimReader {
  public:
@@ -138,12 +147,8 @@ Result<TokenClaims> verifyToken(const std::string& secret, std::string_view toke
   if (secret.size() < minSecretBytes)
     return refuse(ErrorCode::Internal, "the server has no usable auth.secret");
   const std::string text(token);
-  const Jwt unchecked = decode(text, "");
-  if (!unchecked) return unauthorized("the token is not a JWT");
-  if (jwt_get_alg(unchecked.get()) != JWT_ALG_HS256)
-    return unauthorized("the token must be signed with HS256");
   const Jwt jwt = decode(text, secret);
-  if (!jwt) return unauthorized("the token's signature does not fit");
+  if (!jwt || jwt_get_alg(jwt.get()) != JWT_ALG_HS256) return unauthorized(whyNotDecoded(text));
   const Text claims(jwt_get_grants_json(jwt.get(), nullptr), &std::free);
   const json object = claims ? json::parse(claims.get(), nullptr, false) : json();
   if (!object.is_object()) return unauthorized("the token has no claims");

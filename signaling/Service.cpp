@@ -287,10 +287,6 @@ void Service::stop(const std::string& reason) {
   impl_->stop(reason);
 }
 
-std::vector<control::Counter> Service::counters() const {
-  return impl_->counters();
-}
-
 base::Expected<DevelopmentToken> Service::developmentToken(std::string_view room, std::string_view name,
                                                            Now now) {
   Directory& directory = impl_->directory;

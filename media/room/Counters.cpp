@@ -15,7 +15,6 @@ constexpr const char* names[] = {
     "frames_dropped_total{reason=\"no_trailer\"}",
     "frames_dropped_total{reason=\"bad_trailer\"}",
     "frames_dropped_total{reason=\"foreign_sender\"}",
-    "frames_dropped_total{reason=\"wrong_kind\"}",
     "frames_dropped_total{reason=\"muted\"}",
     "frames_dropped_total{reason=\"paused\"}",
     "frames_dropped_total{reason=\"layer\"}",

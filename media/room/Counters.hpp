@@ -22,7 +22,6 @@ enum class Count : uint8_t {
   DroppedNoTrailer,
   DroppedBadTrailer,
   DroppedForeignSender,
-  DroppedWrongKind,
   DroppedMuted,
   DroppedPaused,
   DroppedLayer,

@@ -148,8 +148,6 @@ bool Publisher::admit(Incoming& incoming, const frame::AssembledFrame& assembled
     reason = Count::DroppedNoTrailer;
   } else if (frame.sealed && frame.metadata.sender() != identity_.sender) {
     reason = Count::DroppedForeignSender;
-  } else if (frame.sealed && frame.metadata.video != track.isVideo()) {
-    reason = Count::DroppedWrongKind;
   } else if (track.muted) {
     reason = Count::DroppedMuted;
   }

@@ -50,7 +50,7 @@ void writeElements(std::span<const ExtensionElement> extensions, bool oneByte, b
     if (element.id == 0) continue;
     const size_t size = std::min<size_t>(element.value.size(), 255);
     if (oneByte) {
-      out.u8(static_cast<uint8_t>(element.id << 4 | (size - 1)));
+      out.u8(static_cast<uint8_t>(static_cast<unsigned>(element.id) << 4 | (size - 1)));
     } else {
       out.u8(element.id);
       out.u8(static_cast<uint8_t>(size));

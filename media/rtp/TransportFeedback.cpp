@@ -57,7 +57,7 @@ uint16_t encodeChunk(Symbols& symbols) {
   const bool oneBit = std::all_of(symbols.begin(), symbols.begin() + static_cast<ptrdiff_t>(reach),
                                   [](uint8_t symbol) { return symbol <= smallDelta; });
   if (run >= (oneBit ? oneBitSymbols : twoBitSymbols) || run == symbols.size()) {
-    chunk = static_cast<uint16_t>(symbols[0] << 13 | run);
+    chunk = static_cast<uint16_t>(static_cast<unsigned>(symbols[0]) << 13 | run);
   } else if (oneBit) {
     taken = reach;
     chunk = 0x8000;

@@ -49,7 +49,7 @@ class ScriptedSocket implements SocketLike {
 
 const JOINED = { resumed: false, session: { id: "s_1", secret: "x" }, self: {}, roster: [], room: {}, limits: {} };
 
-function client(answers: ((socket: ScriptedSocket, message: Message) => void)[]) {
+function client(answers: ((socket: ScriptedSocket, message: Message) => void)[], tokens: string[] = ["jwt"]) {
   const sockets: ScriptedSocket[] = [];
   const log: string[] = [];
   const waiters: { text: string; resolve: () => void }[] = [];
@@ -64,7 +64,7 @@ function client(answers: ((socket: ScriptedSocket, message: Message) => void)[])
         sockets.push(socket);
         return socket;
       },
-      token: async () => "jwt",
+      token: async (fresh) => (fresh && tokens.length > 1 ? tokens.splice(0, 1) && tokens[0]! : tokens[0]!),
       suites: ["duo"],
     },
     {
@@ -156,6 +156,19 @@ test("a refusal that trying again cannot change ends the reconnecting", async ()
   sockets[0]!.drop(1001);
   await end;
   assert.equal(sockets.length, 2);
+});
+
+test("a token that has expired while away is replaced by a fresh one", async () => {
+  const { signaling, sockets, noted } = client(
+    [acceptJoin, (socket, message) => (message["token"] === "old" ? socket.refuse(message, "unauthorized") : acceptJoin(socket, message))],
+    ["old", "new"],
+  );
+  await signaling.start();
+  const back = noted("joined");
+  sockets[0]!.drop(1006);
+  await back;
+  assert.deepEqual(sockets.map(({ sent }) => sent[0]!["token"]), ["old", "old", "new"]);
+  await signaling.leave();
 });
 
 test("after leaving nothing reconnects", async () => {

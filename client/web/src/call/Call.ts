@@ -30,7 +30,7 @@ export interface CallOptions {
   readonly videoSlots: number;
   readonly worker: FrameWorker;
   readonly connect: () => WebSocket;
-  readonly token: () => Promise<string>;
+  readonly token: (fresh: boolean) => Promise<string>;
 }
 
 /** What a slot shows according to the server, and whose key its frames open with. */
@@ -50,8 +50,9 @@ const SPEAKING_LEVEL = 55;
 /** Joins close together make one forced key frame. */
 const KEY_FRAME_DELAY_MS = 250;
 const SUBSCRIBE_DELAY_MS = 60;
-/** Waits between offers while the server has no worker for the room, in ms. */
+/** Waits between offers while the server cannot take one (no worker for the room yet), in ms. */
 const OFFER_RETRIES_MS = [100, 200, 300, 500, 500, 1000, 2000, 3000];
+const RETRIED_OFFER_ERRORS = new Set(["media_unavailable", "timeout", "rate_limited"]);
 
 export class Call implements SignalingListener {
   phase: CallPhase = "joining";
@@ -138,6 +139,11 @@ export class Call implements SignalingListener {
   /** Upper bound on media towards this page, bit/s; null lifts it. */
   setRateCap(bitsPerSecond: number | null): Promise<unknown> {
     return this.signaling.request("rate-cap", { bitsPerSecond });
+  }
+
+  /** Loses the signaling socket, as a network that fails would. For tests. */
+  dropSignaling(): void {
+    this.signaling.drop();
   }
 
   e2eeState(participant: ParticipantInfo): E2eeState {
@@ -324,7 +330,7 @@ export class Call implements SignalingListener {
         const code = error instanceof RequestError ? error.code : "";
         // Without a socket there is nobody to offer to: the join that follows connects anew.
         if (code === "connection_lost") return media === this.media ? this.dropMedia() : undefined;
-        if (code !== "media_unavailable" || delay === undefined) return this.failed(asRequestError(error));
+        if (!RETRIED_OFFER_ERRORS.has(code) || delay === undefined) return this.failed(asRequestError(error));
         await new Promise((resolve) => setTimeout(resolve, delay));
         if (connection !== this.connections) return;
       }

@@ -49,6 +49,7 @@ export class CallView {
   private readonly audio = new AudioOutput();
   private readonly tiles = new Map<string, TileView>();
   private pinned: string | undefined;
+  private viewHeight: number;
   private statisticsOn = false;
   private frameRequested = false;
   private toastTimer: ReturnType<typeof setTimeout> | undefined;
@@ -57,6 +58,7 @@ export class CallView {
 
   constructor(private readonly options: CallViewOptions) {
     const { call } = options;
+    this.viewHeight = options.viewHeight;
     this.controls = new Controls({
       microphone: () => this.toggleMicrophone(),
       camera: () => this.toggleCamera(),
@@ -101,6 +103,12 @@ export class CallView {
 
   tileIsLive(key: string): boolean {
     return this.tiles.get(key)?.element.classList.contains("live") ?? false;
+  }
+
+  /** From now on every picture is asked for at this height; 0: at what it has on the screen. */
+  setViewHeight(pixels: number): void {
+    this.viewHeight = pixels;
+    this.requestDraw();
   }
 
   async toggleMicrophone(): Promise<void> {
@@ -315,19 +323,19 @@ export class CallView {
   }
 
   private askForViews(plans: readonly TilePlan[], stage: string | undefined): void {
-    const { call, viewHeight } = this.options;
+    const { viewHeight } = this;
     // Nobody looks at a hidden page: it keeps the sound only.
     const looking = document.visibilityState === "visible" || viewHeight > 0;
     const views = plans.flatMap(({ key, participant, source, self }): View[] => {
       const track = participant.tracks.find((each) => each.source === source);
       if (self || !looking || track === undefined || track.muted) return [];
       const height = viewHeight || Math.round(this.tiles.get(key)!.height * devicePixelRatio);
-      const speaking = call.isSpeaking(participant.id);
+      const speaking = this.options.call.isSpeaking(participant.id);
       const priority =
         key === stage ? PRIORITY.stage : source === "screen" ? PRIORITY.screen : speaking ? PRIORITY.speaking : PRIORITY.other;
       return [{ participant: participant.id, source, height, priority }];
     });
-    call.setViews(views);
+    this.options.call.setViews(views);
   }
 
   private complain(error: unknown): void {

@@ -19,6 +19,7 @@ export interface PreJoinOptions {
 }
 
 const MAX_NAME_LENGTH = 64;
+const DEVICE_PATIENCE_MS = 2000;
 const NAME_KEY = "sotto.name";
 
 export class PreJoinView {
@@ -36,6 +37,7 @@ export class PreJoinView {
   private readonly cameras = el("select", { id: "cameras", "aria-label": "Camera" });
   private microphoneOn = true;
   private cameraOn = true;
+  private devicesOpen: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: PreJoinOptions) {
     this.video.muted = true;
@@ -65,7 +67,8 @@ export class PreJoinView {
   /** Opens the devices and shows the mirror. */
   async start(): Promise<void> {
     this.name.focus();
-    await Promise.all([this.switchMicrophone(true), this.switchCamera(true)]);
+    this.devicesOpen = Promise.all([this.switchMicrophone(true), this.switchCamera(true)]);
+    await this.devicesOpen;
     await this.listDevices();
   }
 
@@ -113,6 +116,8 @@ export class PreJoinView {
     setText(this.joinButton, "Joining…");
     remember(name);
     try {
+      // A camera that is just opening comes along; a question about permission that nobody answers holds up nothing.
+      await Promise.race([this.devicesOpen, new Promise((resolve) => setTimeout(resolve, DEVICE_PATIENCE_MS))]);
       await this.options.join({ name, microphoneOn: this.microphoneOn, cameraOn: this.cameraOn });
     } catch (error) {
       this.showError(error);

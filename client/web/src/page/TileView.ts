@@ -77,6 +77,8 @@ export class TileView {
     setAttribute(this.lock, "aria-label", lock.text);
     setAttribute(this.lock, "title", lock.text);
     setAttribute(this.element, "data-e2ee", state.e2ee);
+    setAttribute(this.element, "data-name", state.name);
+    setAttribute(this.element, "data-source", state.screen ? "screen" : "camera");
     setAttribute(this.element, "aria-label", `${title}. ${lock.text}.${state.microphoneMuted ? " Microphone is off." : ""}`);
     this.mutedIcon.hidden = !state.microphoneMuted || state.screen;
     this.statistics.hidden = state.statistics.length === 0;

@@ -81,9 +81,13 @@ export function installDebug(call: Call, view: CallView): void {
   const sotto = {
     snapshot: () => snapshot(call, view),
     setRateCap: (bitsPerSecond: number | null) => call.setRateCap(bitsPerSecond),
+    setViewHeight: (pixels: number) => view.setViewHeight(pixels),
+    refreshStatistics: () => call.refreshStatistics(),
     toggleMicrophone: () => view.toggleMicrophone(),
     toggleCamera: () => view.toggleCamera(),
     toggleScreen: () => view.toggleScreen(),
+    dropSignaling: () => call.dropSignaling(),
+    leave: () => call.leave(),
   };
   Object.assign(window, { sotto });
 }

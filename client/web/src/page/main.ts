@@ -33,6 +33,16 @@ function optionsWithPassphrase(): PageOptions & { passphrase: string } {
   return { ...options, passphrase };
 }
 
+/** The token of the address, or one from the server that is kept until it is refused. */
+function tokenSource(options: PageOptions, name: string): (fresh: boolean) => Promise<string> {
+  let kept = options.token;
+  return async (fresh) => {
+    if (options.token !== undefined) return options.token;
+    if (kept === undefined || fresh) kept = await developmentToken(options.room, name);
+    return kept;
+  };
+}
+
 function webSocketUrl(): string {
   const url = new URL("ws", document.baseURI);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
@@ -70,11 +80,11 @@ async function enterCall(
     ...options,
     worker: frameWorker(),
     connect: () => new WebSocket(webSocketUrl()),
-    token: async () => options.token ?? developmentToken(options.room, choice.name),
+    token: tokenSource(options, choice.name),
   });
   const own = new Map<Source, OwnTrack>([
-    ["microphone", { track: media.microphone ?? null, muted: !choice.microphoneOn }],
-    ["camera", { track: media.camera ?? null, muted: !choice.cameraOn }],
+    ["microphone", { track: media.microphone ?? null, muted: !choice.microphoneOn || media.microphone === undefined }],
+    ["camera", { track: media.camera ?? null, muted: !choice.cameraOn || media.camera === undefined }],
   ]);
   if (media.microphone !== undefined) media.microphone.enabled = choice.microphoneOn;
   await call.start(own);

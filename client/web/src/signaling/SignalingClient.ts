@@ -19,8 +19,11 @@ export interface SignalingListener {
 
 export interface SignalingOptions {
   readonly connect: () => SocketLike;
-  /** A fresh token for every join, because tokens expire. */
-  readonly token: () => Promise<string>;
+  /**
+   * The token to join with. A session is taken up with the user and device of its token, so the same one serves until it
+   * is refused; `fresh` asks for another then (giving the same again ends the attempt).
+   */
+  readonly token: (fresh: boolean) => Promise<string>;
   readonly suites: readonly string[];
 }
 
@@ -67,8 +70,24 @@ export class SignalingClient {
     socket?.close();
   }
 
+  /** Closes the socket as a network that fails would; reconnecting follows. For tests. */
+  drop(): void {
+    this.socket?.close();
+  }
+
   private async connect(): Promise<void> {
-    const token = await this.options.token();
+    const token = await this.options.token(false);
+    try {
+      await this.joinWith(token);
+    } catch (error) {
+      const refused = error instanceof RequestError && error.code === "unauthorized";
+      const another = refused ? await this.options.token(true) : token;
+      if (another === token) throw error;
+      await this.joinWith(another);
+    }
+  }
+
+  private async joinWith(token: string): Promise<void> {
     const socket = new SignalingSocket(this.options.connect());
     await socket.opened;
     const early: [ServerEventName, unknown][] = [];

@@ -25,15 +25,37 @@ void countedFree(void* pointer, const char*, int) {
 const int opensslCounted = CRYPTO_set_mem_functions(&countedMalloc, &countedRealloc, &countedFree);
 }  // namespace
 
-void* operator new(size_t size) {
+// All forms but the over-aligned ones, so that none is freed by another's counterpart.
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
   ++allocations;
-  if (void* pointer = std::malloc(size)) return pointer;
+  return std::malloc(size);
+}
+void* operator new(size_t size) {
+  if (void* pointer = operator new(size, std::nothrow)) return pointer;
   throw std::bad_alloc();
+}
+void* operator new[](size_t size) {
+  return operator new(size);
+}
+void* operator new[](size_t size, const std::nothrow_t& tag) noexcept {
+  return operator new(size, tag);
 }
 void operator delete(void* pointer) noexcept {
   std::free(pointer);
 }
 void operator delete(void* pointer, size_t) noexcept {
+  std::free(pointer);
+}
+void operator delete(void* pointer, const std::nothrow_t&) noexcept {
+  std::free(pointer);
+}
+void operator delete[](void* pointer) noexcept {
+  std::free(pointer);
+}
+void operator delete[](void* pointer, size_t) noexcept {
+  std::free(pointer);
+}
+void operator delete[](void* pointer, const std::nothrow_t&) noexcept {
   std::free(pointer);
 }
 

@@ -31,7 +31,8 @@ class TimestampMapper {
   uint32_t map(const Input& input, bool sameClock);
 
  private:
-  int64_t ticks(base::TimeDelta delta) const { return delta.us() * clockRate_ / 1'000'000; }
+  /// Rounded, since NTP fractions lose a part of a microsecond.
+  int64_t ticks(base::TimeDelta delta) const { return (delta.us() * clockRate_ + 500'000) / 1'000'000; }
   int64_t stepOnSwitch(const Input& input, bool sameClock) const;
 
   uint32_t clockRate_;

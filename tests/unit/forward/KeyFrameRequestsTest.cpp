@@ -1,0 +1,75 @@
+#include "media/forward/KeyFrameRequests.hpp"
+
+#include <catch2/catch.hpp>
+#include <vector>
+
+#include "media/base/Random.hpp"
+
+using namespace sotto;
+using base::TimeDelta;
+using base::Timestamp;
+using forward::KeyFrameRequests;
+
+TEST_CASE("A wish goes out at once, and again every half second until the key frame comes") {
+  KeyFrameRequests requests;
+  const Timestamp start = Timestamp::millis(10'000);
+  std::vector<int64_t> sent;
+  for (int ms = 0; ms < 3'000; ms += 10) {
+    const Timestamp now = start + TimeDelta::millis(ms);
+    if (ms == 1'700) requests.onKeyFrame(5);
+    if (ms <= 1'600 && ms % 100 == 0) requests.want(5, now);
+    while (requests.next(now) == 5) sent.push_back(ms);
+  }
+  CHECK(sent == std::vector<int64_t>{0, 500, 1'000, 1'500});
+}
+
+TEST_CASE("A hundred who wish at once make one request") {
+  KeyFrameRequests requests;
+  const Timestamp now = Timestamp::millis(10'000);
+  for (int i = 0; i < 100; ++i) requests.want(5, now);
+  CHECK(requests.next(now) == 5);
+  CHECK(requests.next(now) == 0);
+}
+
+TEST_CASE("Whatever is wished for, a source gets two requests a second, and no layer starves") {
+  const uint64_t seed = GENERATE(1u, 2u, 3u);
+  INFO("seed " << seed);
+  base::SeededRandom random(seed);
+  KeyFrameRequests requests;
+  std::vector<Timestamp> sent;
+  std::vector<int> counts(4);
+  for (int ms = 0; ms < 20'000; ++ms) {
+    const Timestamp now = Timestamp::millis(50'000 + ms);
+    for (uint32_t ssrc = 1; ssrc <= 3; ++ssrc) {
+      if (random.u32() % 50 == 0) requests.want(ssrc, now);
+    }
+    if (random.u32() % 100 == 0) requests.onKeyFrame(1 + random.u32() % 3);
+    while (const uint32_t ssrc = requests.next(now)) {
+      sent.push_back(now);
+      ++counts[ssrc];
+    }
+  }
+  REQUIRE(sent.size() > 30);
+  for (size_t i = 0; i + 2 < sent.size(); ++i) CHECK((sent[i + 2] - sent[i]).ms() >= 1'000);
+  for (uint32_t ssrc = 1; ssrc <= 3; ++ssrc) CHECK(counts[ssrc] >= 8);
+}
+
+TEST_CASE("A wish that nobody repeats lapses") {
+  KeyFrameRequests requests;
+  const Timestamp start = Timestamp::millis(10'000);
+  requests.want(5, start);
+  CHECK(requests.next(start) == 5);
+  CHECK(requests.next(start + TimeDelta::millis(600)) == 5);
+  CHECK(requests.next(start + TimeDelta::millis(2'000)) == 0);
+  CHECK(requests.nextDeadline() == Timestamp::plusInfinity());
+}
+
+TEST_CASE("More streams than places take the place of the one asked for longest ago") {
+  KeyFrameRequests requests;
+  Timestamp now = Timestamp::millis(10'000);
+  for (uint32_t ssrc = 1; ssrc <= KeyFrameRequests::maxStreams + 5; ++ssrc) {
+    requests.want(ssrc, now);
+    now = now + TimeDelta::millis(1);
+  }
+  CHECK(requests.next(now) != 0);
+}

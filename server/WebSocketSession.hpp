@@ -23,6 +23,7 @@ class WebSocketSession final : public Session,
                                public signaling::Connection,
                                public std::enable_shared_from_this<WebSocketSession<Stream>> {
   using ErrorCode = boost::beast::error_code;
+  using Clock = std::chrono::steady_clock;
   using Request = boost::beast::http::request<boost::beast::http::string_body>;
   /// How long a peer may take to answer our close frame, and to take what was queued before it.
   static constexpr std::chrono::seconds closeTimeout{5};
@@ -37,10 +38,10 @@ class WebSocketSession final : public Session,
   void start(Request request) {
     namespace websocket = boost::beast::websocket;
     const config::Clients& limits = context_->clients;
-    // Our own pings keep an honest client's sign of life coming; Beast ends the connection without one.
-    socket_.set_option(
-        websocket::stream_base::timeout{std::chrono::seconds(context_->http.requestTimeoutSeconds),
-                                        std::chrono::seconds(limits.idleTimeoutSeconds), false});
+    // Signs of life are counted here: Beast's own idle timer sees messages, but no pongs.
+    socket_.set_option(websocket::stream_base::timeout{
+        std::chrono::seconds(context_->http.requestTimeoutSeconds), websocket::stream_base::none(), false});
+    socket_.control_callback([this](websocket::frame_type, auto) { lastSeen_ = Clock::now(); });
     socket_.read_message_max(limits.maxMessageBytes);
     socket_.text(true);
     request_ = std::move(request);
@@ -79,12 +80,16 @@ class WebSocketSession final : public Session,
     id_ = context_->webSockets.onOpen(this->shared_from_this());
     if (closing_ && !writing_) sendClose();
     read();
-    if (!closing_) pingLater();
+    if (closing_) return;
+    lastSeen_ = Clock::now();
+    nextPing_ = lastSeen_ + std::chrono::seconds(context_->clients.pingIntervalSeconds);
+    watchLife();
   }
 
   void read() {
     socket_.async_read(buffer_, [self = this->shared_from_this()](ErrorCode error, size_t) {
       if (error) return self->end();
+      self->lastSeen_ = Clock::now();
       if (!self->socket_.got_text()) {
         self->close(1003, "only text messages are taken");
       } else if (!self->closing_) {
@@ -117,14 +122,27 @@ class WebSocketSession final : public Session,
     socket_.async_close(reason_, [self = this->shared_from_this()](ErrorCode) { self->timer_.cancel(); });
   }
 
-  void pingLater() {
-    timer_.expires_after(std::chrono::seconds(context_->clients.pingIntervalSeconds));
+  /// Wakes for the next ping or for the end of patience, whichever comes first.
+  void watchLife() {
+    timer_.expires_at(std::min(nextPing_, lastSeen_ + idleTimeout()));
     timer_.async_wait([self = this->shared_from_this()](ErrorCode error) {
-      if (error || self->closing_ || self->ended_) return;
-      self->socket_.async_ping({}, [self](ErrorCode failed) {
-        if (!failed && !self->closing_ && !self->ended_) self->pingLater();
-      });
+      if (!error && !self->closing_) self->checkLife();
     });
+  }
+
+  void checkLife() {
+    const auto now = Clock::now();
+    if (now >= lastSeen_ + idleTimeout()) return abort();
+    if (now >= nextPing_ && !pinging_) {
+      nextPing_ = now + std::chrono::seconds(context_->clients.pingIntervalSeconds);
+      pinging_ = true;
+      socket_.async_ping({}, [self = this->shared_from_this()](ErrorCode) { self->pinging_ = false; });
+    }
+    watchLife();
+  }
+
+  std::chrono::seconds idleTimeout() const {
+    return std::chrono::seconds(context_->clients.idleTimeoutSeconds);
   }
 
   void end() {
@@ -137,7 +155,9 @@ class WebSocketSession final : public Session,
 
   boost::beast::websocket::stream<Stream> socket_;
   std::shared_ptr<HttpContext> context_;
-  boost::asio::steady_timer timer_;  ///< until the next ping; once closing, until the hard end
+  boost::asio::steady_timer timer_;  ///< see watchLife(); once closing, until the hard end
+  Clock::time_point lastSeen_;
+  Clock::time_point nextPing_;
   Request request_;
   boost::beast::flat_buffer buffer_;
   std::deque<std::string> queue_;
@@ -145,6 +165,7 @@ class WebSocketSession final : public Session,
   boost::beast::websocket::close_reason reason_;
   uint64_t id_ = 0;
   bool accepted_ = false;
+  bool pinging_ = false;
   bool writing_ = false;
   bool closing_ = false;
   bool ended_ = false;

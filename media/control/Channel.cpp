@@ -55,7 +55,8 @@ void Channel::hangUp() {
 }
 
 Channel::Status Channel::send(std::string message) {
-  if (message.size() > maxMessageBytes || queuedBytes_ > maxQueuedBytes) closed_ = true;
+  if (message.size() > maxMessageBytes) return Status::TooLarge;
+  if (queuedBytes_ > maxQueuedBytes) closed_ = true;
   if (closed_) return Status::Closed;
   queuedBytes_ += message.size();
   queue_.push_back(std::move(message));

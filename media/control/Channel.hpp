@@ -20,7 +20,8 @@ class Channel {
   /// Bytes that wait for a peer which does not read; past them the peer is as good as dead.
   static constexpr size_t maxQueuedBytes = 64 << 20;
 
-  enum class Status { Ok, Closed };
+  /// Closed: the peer is gone, or far too slow. TooLarge: this message was not sent, others may be.
+  enum class Status { Ok, Closed, TooLarge };
 
   /// Two connected ends, both non-blocking and close-on-exec.
   static base::Expected<std::pair<Channel, Channel>> makePair();
@@ -37,8 +38,7 @@ class Channel {
   /// Ends the connection for both sides, whoever else holds copies of the descriptor.
   void hangUp();
 
-  /// Sends, or queues behind what waits already. Closed: the peer is gone, or far too slow, or the message is
-  /// too large.
+  /// Sends, or queues behind what waits already.
   Status send(std::string message);
   /// Sends what is queued, as far as the socket takes it. Call when the descriptor is writable.
   Status flush();

@@ -122,7 +122,7 @@ void EventLoop::readControl(base::Timestamp now) {
     control::Reply reply = core_.handle(*request, now);
     reply.id = request->id;
     if (reply.statistics) addOwnCounters(*reply.statistics);
-    channel_.send(control::encode(reply));
+    if (!send(control::encode(reply))) send(control::encode({reply.id, "the reply is too large", {}}));
   }
 }
 
@@ -146,6 +146,7 @@ void EventLoop::addOwnCounters(control::Statistics& statistics) const {
       {"loop_receive_batches_total", counters_.receiveBatches},
       {"control_messages_total", counters_.controlMessages},
       {"control_messages_bad_total", counters_.badControlMessages},
+      {"control_messages_oversized_total", counters_.oversizedMessages},
       {"udp_datagrams_received_total", in.datagrams},
       {"udp_bytes_received_total", in.bytes},
       {"udp_receive_calls_total", in.systemCalls},
@@ -167,7 +168,13 @@ void EventLoop::watchControlWrites() {
 }
 
 void EventLoop::onEvent(const control::Event& event) {
-  channel_.send(control::encode(event));
+  send(control::encode(event));
+}
+
+bool EventLoop::send(std::string message) {
+  if (channel_.send(std::move(message)) != control::Channel::Status::TooLarge) return true;
+  ++counters_.oversizedMessages;
+  return false;
 }
 
 }  // namespace sotto::worker

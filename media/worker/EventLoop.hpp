@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "media/base/DatagramBatch.hpp"
 #include "media/base/Expected.hpp"
@@ -23,6 +24,7 @@ struct LoopCounters {
   uint64_t receiveBatches = 0;    ///< receive calls that brought something
   uint64_t controlMessages = 0;
   uint64_t badControlMessages = 0;
+  uint64_t oversizedMessages = 0;  ///< of ours, too large for the control channel
 };
 
 class EventLoop final : public room::EventSink {
@@ -42,6 +44,8 @@ class EventLoop final : public room::EventSink {
   void turn(bool control, bool datagrams);
   void readControl(base::Timestamp now);
   void readDatagrams(base::Timestamp now);
+  /// False when the message is too large for the channel. That the channel is closed, run() notices.
+  bool send(std::string message);
   void addOwnCounters(control::Statistics& statistics) const;
   void watchControlWrites();
 

@@ -71,9 +71,13 @@ void TestCall::step() {
   if (onStep) onStep();
   for (const auto& peer : peers) {
     peer->onTime(now);
-    for (std::vector<uint8_t>& datagram : peer->takeOutgoing()) core.onDatagram(datagram, peer->address, now);
+    for (std::vector<uint8_t>& datagram : peer->takeOutgoing()) {
+      inCore([&] { core.onDatagram(datagram, peer->address, now); });
+    }
   }
-  if (core.nextDeadline() <= now) core.onTime(now);
+  inCore([&] {
+    if (core.nextDeadline() <= now) core.onTime(now);
+  });
   deliver();
 }
 

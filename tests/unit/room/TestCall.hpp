@@ -51,10 +51,18 @@ class TestCall final : public room::EventSink {
   room::MediaCore core;
   /// Runs at every millisecond, before datagrams are exchanged.
   std::function<void()> onStep;
+  /// Called with true before and with false after each call into the core.
+  std::function<void(bool)> aroundCore;
   size_t largestDatagram = 0;
 
  private:
   void deliver();
+  template <typename Action>
+  void inCore(Action&& action) {
+    if (aroundCore) aroundCore(true);
+    action();
+    if (aroundCore) aroundCore(false);
+  }
   uint64_t nextRequest_ = 1;
 };
 

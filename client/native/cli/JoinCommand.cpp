@@ -120,6 +120,22 @@ bool writeReport(const std::string& path, const std::string& json) {
   return static_cast<bool>(file.flush());
 }
 
+/// Joins with the token given or asked for. A call that gets no token has failed as one that gets no media.
+CallOutcome runCall(const JoinOptions& options, JoinPlan plan) {
+  plan.call.token = options.token;
+  if (options.token.empty()) {
+    auto token = requestToken(options.server, options.room, options.name, !options.insecure);
+    if (!token) {
+      CallOutcome outcome;
+      outcome.failed = true;
+      outcome.reason = token.error().message;
+      return outcome;
+    }
+    plan.call.token = std::move(*token);
+  }
+  return runSession(std::move(plan));
+}
+
 }  // namespace
 
 ExitCode runJoin(const JoinOptions& options) {
@@ -128,26 +144,16 @@ ExitCode runJoin(const JoinOptions& options) {
     say(plan.error().message);
     return ExitCode::BadInput;
   }
-  plan->call.token = options.token;
-  if (options.token.empty()) {
-    auto token = requestToken(options.server, options.room, options.name, !options.insecure);
-    if (!token) {
-      say(token.error().message);
-      return ExitCode::CallFailed;
-    }
-    plan->call.token = std::move(*token);
-  }
   const bool sealed = !plan->call.roomSecret.empty();
-  CallOutcome outcome = runSession(std::move(*plan));
+  CallOutcome outcome = runCall(options, std::move(*plan));
   outcome.server = options.server;
   outcome.room = options.room;
   outcome.name = options.name;
   outcome.suite = sealed ? options.suite : "";
   const Verdict verdict = judge(outcome);
-  if (outcome.failed) {
-    say("the call failed: " + outcome.reason);
-    if (!sealed && !outcome.everConnected)
-      say("no key was given: --key-passphrase or --key seals and opens frames");
+  if (outcome.failed) say("the call failed: " + outcome.reason);
+  if (outcome.failed && !outcome.everConnected && !sealed) {
+    say("no key was given: --key-passphrase or --key seals and opens frames");
   }
   for (const std::string& complaint : verdict.complaints) say(complaint);
   if (!writeReport(options.reportFile, reportJson(outcome, verdict))) {

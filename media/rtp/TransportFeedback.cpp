@@ -1,7 +1,6 @@
 #include "media/rtp/TransportFeedback.hpp"
 
 #include <algorithm>
-#include <array>
 #include <span>
 
 namespace sotto::rtp {
@@ -144,53 +143,56 @@ void TransportFeedbackBuilder::onPacket(int64_t sequence, base::Timestamp arriva
   if (at->sequence != sequence) arrivals_.insert(at, {sequence, arrival});
 }
 
-size_t TransportFeedbackBuilder::write(uint32_t senderSsrc, uint32_t mediaSsrc, base::MutableByteView out) {
-  const size_t limit = std::min(out.size(), maxPacketSize);
-  if (arrivals_.empty() || limit < fixedSize + 8) return 0;
+/// Takes as many arrivals as one packet of `limit` bytes holds.
+TransportFeedbackBuilder::Plan TransportFeedbackBuilder::plan(size_t limit) const {
+  Plan plan;
   const int64_t first = arrivals_.front().sequence;
   // A packet that comes after it was reported lost gets a feedback of its own: filling the space between with
   // "not received" would take back what was said before.
   const bool belated = nextSequence_ && first < *nextSequence_;
   const bool bridges =
       nextSequence_ && !belated && first - *nextSequence_ < static_cast<int64_t>(maxStatuses);
-  const int64_t baseSequence = bridges ? *nextSequence_ : first;
-  const int64_t reference = floorDivide(ticksOf(arrivals_.front().time), ticksPerReference);
-
-  std::array<uint8_t, maxStatuses> symbols{};
-  std::array<int16_t, maxStatuses> deltas{};
-  size_t statuses = 0, taken = 0, deltaBytes = 0;
-  int64_t previous = reference * ticksPerReference;
+  plan.baseSequence = bridges ? *nextSequence_ : first;
+  plan.reference = floorDivide(ticksOf(arrivals_.front().time), ticksPerReference);
+  size_t deltaBytes = 0;
+  int64_t previous = plan.reference * ticksPerReference;
   for (const Arrival& arrival : arrivals_) {
-    const int64_t skipped = arrival.sequence - baseSequence - static_cast<int64_t>(statuses);
-    if (skipped >= static_cast<int64_t>(maxStatuses - statuses) || (belated && skipped > 0)) break;
+    const int64_t skipped = arrival.sequence - plan.baseSequence - static_cast<int64_t>(plan.statuses);
+    if (skipped >= static_cast<int64_t>(maxStatuses - plan.statuses) || (belated && skipped > 0)) break;
     if (belated && arrival.sequence >= *nextSequence_) break;
     const int64_t delta = ticksOf(arrival.time) - previous;
     if (delta < INT16_MIN || delta > INT16_MAX) break;
     const bool isSmall = delta >= 0 && delta <= 255;
-    const size_t count = statuses + static_cast<size_t>(skipped) + 1;
+    const size_t count = plan.statuses + static_cast<size_t>(skipped) + 1;
     const size_t size = fixedSize + 2 * (count / twoBitSymbols + 1) + deltaBytes + (isSmall ? 1 : 2) + 3;
     if (size > limit) break;
-    symbols[count - 1] = isSmall ? smallDelta : largeDelta;
-    deltas[taken++] = static_cast<int16_t>(delta);
+    plan.symbols[count - 1] = isSmall ? smallDelta : largeDelta;
+    plan.deltas[plan.taken++] = static_cast<int16_t>(delta);
     deltaBytes += isSmall ? 1 : 2;
     previous += delta;
-    statuses = count;
+    plan.statuses = count;
   }
+  return plan;
+}
 
-  if (taken == 0) return 0;
+size_t TransportFeedbackBuilder::write(uint32_t senderSsrc, uint32_t mediaSsrc, base::MutableByteView out) {
+  const size_t limit = std::min(out.size(), maxPacketSize);
+  if (arrivals_.empty() || limit < fixedSize + 8) return 0;
+  const Plan plan = this->plan(limit);
+  if (plan.taken == 0) return 0;
 
   base::ByteWriter writer(out);
   writeRtcpHeader(writer, fmtTransportWide, RtcpType::TransportFeedback, 4);  // length set below
   writer.u32(senderSsrc);
   writer.u32(mediaSsrc);
-  writer.u16(static_cast<uint16_t>(baseSequence));
-  writer.u16(static_cast<uint16_t>(statuses));
-  writer.u24(static_cast<uint32_t>(reference) & 0xFFFFFF);
+  writer.u16(static_cast<uint16_t>(plan.baseSequence));
+  writer.u16(static_cast<uint16_t>(plan.statuses));
+  writer.u24(static_cast<uint32_t>(plan.reference) & 0xFFFFFF);
   writer.u8(feedbackCount_++);
-  for (Symbols rest(symbols.data(), statuses); !rest.empty();) writer.u16(encodeChunk(rest));
-  for (size_t i = 0, at = 0; i < statuses; ++i) {
-    if (symbols[i] == smallDelta) writer.u8(static_cast<uint8_t>(deltas[at++]));
-    if (symbols[i] == largeDelta) writer.u16(static_cast<uint16_t>(deltas[at++]));
+  for (Symbols rest(plan.symbols.data(), plan.statuses); !rest.empty();) writer.u16(encodeChunk(rest));
+  for (size_t i = 0, at = 0; i < plan.statuses; ++i) {
+    if (plan.symbols[i] == smallDelta) writer.u8(static_cast<uint8_t>(plan.deltas[at++]));
+    if (plan.symbols[i] == largeDelta) writer.u16(static_cast<uint16_t>(plan.deltas[at++]));
   }
   if (const size_t padding = (4 - writer.position() % 4) % 4; padding != 0) {
     writer.fill(0, padding - 1);
@@ -199,9 +201,9 @@ size_t TransportFeedbackBuilder::write(uint32_t senderSsrc, uint32_t mediaSsrc, 
   }
   base::storeU16(&out[2], static_cast<uint16_t>(writer.position() / 4 - 1));
 
-  const int64_t after = baseSequence + static_cast<int64_t>(statuses);
+  const int64_t after = plan.baseSequence + static_cast<int64_t>(plan.statuses);
   nextSequence_ = std::max(nextSequence_.value_or(after), after);
-  arrivals_.erase(arrivals_.begin(), arrivals_.begin() + static_cast<ptrdiff_t>(taken));
+  arrivals_.erase(arrivals_.begin(), arrivals_.begin() + static_cast<ptrdiff_t>(plan.taken));
   return writer.position();
 }
 

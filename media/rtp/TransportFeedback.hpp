@@ -2,6 +2,7 @@
 // section 3.1): which packets of a whole transport arrived, and when.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -82,6 +83,16 @@ class TransportFeedbackBuilder {
     int64_t sequence = 0;
     base::Timestamp time;
   };
+  /// What one packet will say.
+  struct Plan {
+    int64_t baseSequence = 0;
+    int64_t reference = 0;  ///< units of 64 ms
+    size_t statuses = 0;
+    size_t taken = 0;  ///< arrivals reported
+    std::array<uint8_t, maxStatuses> symbols{};
+    std::array<int16_t, maxStatuses> deltas{};
+  };
+  Plan plan(size_t limit) const;
   std::vector<Arrival> arrivals_;        ///< ascending by sequence, without duplicates
   std::optional<int64_t> nextSequence_;  ///< first sequence that no feedback has covered
   uint8_t feedbackCount_ = 0;

@@ -56,24 +56,30 @@ bool ReceiveStream::onPacket(const base::PacketRef& packet, const rtp::RtpPacket
   media.payload = view.payload();
   media.timestamp = view.timestamp;
   media.marker = view.marker;
-  if (view.ssrc == options_.ssrc) {
-    ++counters_.packets;
-    counters_.payloadBytes += media.payload.size();
-    media.sequence = sequences_.unwrap(view.sequenceNumber);
-    statistics_.onPacket(media.sequence, view.timestamp, now);
-    if (view.payloadType != options_.payloadType) {
-      ++counters_.rejectedPackets;
-      media.payload = {};  // keeps its place in the order, as padding does
-    }
-    if (const auto value = view.extension(options_.audioLevelExtension)) {
-      if (const auto level = rtp::parseAudioLevel(*value)) {
-        media.audioLevel = level->level;
-        media.voiceActivity = level->voiceActivity;
-      }
-    }
-    return insert(media, now);
+  if (view.ssrc == options_.ssrc) return onMedia(media, view, now);
+  if (view.ssrc == options_.rtxSsrc && options_.rtxSsrc != 0) return onRtx(media, view, now);
+  return false;
+}
+
+bool ReceiveStream::onMedia(frame::MediaPacket& media, const rtp::RtpPacketView& view, base::Timestamp now) {
+  ++counters_.packets;
+  counters_.payloadBytes += media.payload.size();
+  media.sequence = sequences_.unwrap(view.sequenceNumber);
+  statistics_.onPacket(media.sequence, view.timestamp, now);
+  if (view.payloadType != options_.payloadType) {
+    ++counters_.rejectedPackets;
+    media.payload = {};  // keeps its place in the order, as padding does
   }
-  if (view.ssrc != options_.rtxSsrc || options_.rtxSsrc == 0) return false;
+  if (const auto value = view.extension(options_.audioLevelExtension)) {
+    if (const auto level = rtp::parseAudioLevel(*value)) {
+      media.audioLevel = level->level;
+      media.voiceActivity = level->voiceActivity;
+    }
+  }
+  return insert(media, now);
+}
+
+bool ReceiveStream::onRtx(frame::MediaPacket& media, const rtp::RtpPacketView& view, base::Timestamp now) {
   ++counters_.rtxPackets;
   const auto rtx = rtp::parseRtx(view.payload());
   // Before any media there is nothing to unwrap the original sequence number against.

@@ -80,6 +80,8 @@ class ReceiveStream {
 
  private:
   static constexpr size_t windowSize = 2'048;  ///< sequence numbers remembered to tell duplicates
+  bool onMedia(frame::MediaPacket& media, const rtp::RtpPacketView& view, base::Timestamp now);
+  bool onRtx(frame::MediaPacket& media, const rtp::RtpPacketView& view, base::Timestamp now);
   bool markReceived(int64_t sequence);
   bool insert(frame::MediaPacket& packet, base::Timestamp now);
 

@@ -20,6 +20,13 @@ void* operator new(size_t size) {
 void* operator new[](size_t size) {
   return operator new(size);
 }
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  ++sotto::test::allocationCount;
+  return std::malloc(size == 0 ? 1 : size);
+}
+void* operator new[](size_t size, const std::nothrow_t& tag) noexcept {
+  return operator new(size, tag);
+}
 void operator delete(void* memory) noexcept {
   std::free(memory);
 }

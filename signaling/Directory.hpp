@@ -35,9 +35,7 @@ struct Directory {
     return found == rooms.end() ? nullptr : found->second;
   }
   control::E2eePolicy policyOf(const std::string& room) const {
-    if (settings.e2eeOfRoom) return settings.e2eeOfRoom(room);
-    const auto found = settings.e2eeByRoom.find(room);
-    return found == settings.e2eeByRoom.end() ? settings.e2ee : found->second;
+    return settings.e2eeOfRoom ? settings.e2eeOfRoom(room) : settings.e2ee;
   }
   void count(const RequestError& error) { ++metrics.errors[static_cast<size_t>(error.code)]; }
 };

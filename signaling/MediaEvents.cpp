@@ -6,26 +6,18 @@
 namespace sotto::signaling {
 namespace {
 
-template <typename... Handlers>
-struct Overloaded : Handlers... {
-  using Handlers::operator()...;
-};
-
 bool keepsReports(const MediaState& media) {
   return media.agreement || media.offerInFlight;
 }
 
 }  // namespace
 
+/// WorkerReady is between the worker and its supervisor.
 void MediaControl::onEvent(const control::Event& event) {
-  std::visit(Overloaded{
-                 [](const control::WorkerReady&) {},  // between the worker and its supervisor
-                 [this](const control::EndpointStateChanged& e) { onState(e); },
-                 [this](const control::SlotsBound& e) { onSlots(e); },
-                 [this](const control::SpeakersChanged& e) { onSpeakers(e); },
-                 [this](const control::LayersChanged& e) { onLayers(e); },
-             },
-             event);
+  if (const auto* state = std::get_if<control::EndpointStateChanged>(&event)) onState(*state);
+  if (const auto* slots = std::get_if<control::SlotsBound>(&event)) onSlots(*slots);
+  if (const auto* speakers = std::get_if<control::SpeakersChanged>(&event)) onSpeakers(*speakers);
+  if (const auto* layers = std::get_if<control::LayersChanged>(&event)) onLayers(*layers);
 }
 
 ParticipantPtr MediaControl::find(const std::string& room, const std::string& participant) const {

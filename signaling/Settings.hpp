@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,9 +38,7 @@ struct Settings {
   /// Tokens are issued to anybody who asks (developmentToken).
   bool development = false;
   control::E2eePolicy e2ee = control::E2eePolicy::Required;
-  /// Rooms whose policy differs from `e2ee`, by name.
-  std::map<std::string, control::E2eePolicy> e2eeByRoom;
-  /// When set, decides in the place of both for every room.
+  /// When set, decides in the place of `e2ee` for every room.
   std::function<control::E2eePolicy(std::string_view room)> e2eeOfRoom;
   /// SFrame suites that may be published.
   std::vector<std::string> suites{"duo", "aes128gcm", "aes256gcm"};

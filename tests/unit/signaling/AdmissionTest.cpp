@@ -98,7 +98,9 @@ TEST_CASE("Whoever may not join is told why") {
 
 TEST_CASE("A client that cannot seal may join where that is not required") {
   Settings settings = World::defaults();
-  settings.e2eeByRoom["open"] = control::E2eePolicy::Off;
+  settings.e2eeOfRoom = [](std::string_view room) {
+    return room == "open" ? control::E2eePolicy::Off : control::E2eePolicy::Required;
+  };
   World world(settings);
   Client client(world);
   const json reply = client.join("bob", "open", {{"e2ee", nullptr}});

@@ -1,4 +1,4 @@
-// The check of known sealed frames; see the header. The file's form is described in docs/frame-format.md.
+// The check of known sealed frames; see the header. The file's form is described in docs/sotto-client.md.
 #include "client/native/e2ee/FrameVectors.hpp"
 
 #include <cerrno>

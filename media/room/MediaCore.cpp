@@ -206,7 +206,7 @@ control::Statistics MediaCore::Impl::statistics() const {
       tracks += endpoint->publisher().tracks().size();
     }
   }
-  statistics.counters.push_back({"rooms", rooms.size()});
+  statistics.counters.push_back({"media_rooms", rooms.size()});
   statistics.counters.push_back({"endpoints", endpoints});
   statistics.counters.push_back({"endpoints_connected", connected});
   statistics.counters.push_back({"tracks", tracks});

@@ -15,9 +15,9 @@
 namespace sotto::worker {
 namespace {
 
-/// Bounds on one turn, so that neither control nor datagrams nor timers starve the others.
+/// One turn takes so many control messages and one batch of datagrams, so that neither starves the other or
+/// the timers. What is left makes epoll return at once.
 constexpr int controlMessagesPerTurn = 32;
-constexpr int receivesPerTurn = 4;
 /// Looked up at least so often even when the core waits for nothing.
 constexpr base::TimeDelta longestWait = base::TimeDelta::seconds(1);
 
@@ -127,14 +127,11 @@ void EventLoop::readControl(base::Timestamp now) {
 }
 
 void EventLoop::readDatagrams(base::Timestamp now) {
-  for (int i = 0; i < receivesPerTurn && received_.receive(socket_); ++i) {
-    ++counters_.receiveBatches;
-    received_.forEachDatagram([this, now](base::MutableByteView datagram, const base::SocketAddress& from) {
-      core_.onDatagram(datagram, from, now);
-    });
-    // Between batches, so that the arena has room for what the next one brings.
-    if (!out_.empty()) socket_.send(out_);
-  }
+  if (!received_.receive(socket_)) return;
+  ++counters_.receiveBatches;
+  received_.forEachDatagram([this, now](base::MutableByteView datagram, const base::SocketAddress& from) {
+    core_.onDatagram(datagram, from, now);
+  });
 }
 
 void EventLoop::addOwnCounters(control::Statistics& statistics) const {

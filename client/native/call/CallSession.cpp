@@ -16,6 +16,24 @@ constexpr auto longestBackoff = base::TimeDelta::seconds(2);
 /// How long a server that does not answer `leave` is waited for.
 constexpr auto leaveTimeout = base::TimeDelta::seconds(2);
 
+/// Adds to the entry of the same layer, or as a new one.
+void addLayer(std::vector<LocalLayerStatistics>& layers, const LocalLayerStatistics& more) {
+  const auto same =
+      std::find_if(layers.begin(), layers.end(), [&more](const LocalLayerStatistics& candidate) {
+        return candidate.source == more.source && candidate.rid == more.rid;
+      });
+  if (same == layers.end()) {
+    layers.push_back(more);
+    return;
+  }
+  same->frames += more.frames;
+  same->keyFrames += more.keyFrames;
+  same->packets += more.packets;
+  same->bytes += more.bytes;
+  same->retransmitted += more.retransmitted;
+  same->keyFrameRequests += more.keyFrameRequests;
+}
+
 std::unique_ptr<e2ee::KeyProvider> makeKeys(CallOptions& options, base::Random& random) {
   if (options.roomSecret.empty()) return nullptr;
   auto keys = std::make_unique<e2ee::ExternalKeyProvider>(e2ee::SecretBytes(options.roomSecret),
@@ -199,6 +217,7 @@ void CallSession::startMedia() {
   wishes_.clear();
   videoMids_.clear();
   mediaAnswered_ = false;
+  addConnection(totals_);
   media_.reset();
   certificate_ = std::make_unique<Certificate>();
   media_ = std::make_unique<rtc::PeerConnection>(
@@ -260,9 +279,14 @@ CallStatistics CallSession::statistics() const {
   statistics.state = state_;
   statistics.streams = remotes_.statistics();
   statistics.framesUnknownSender = remotes_.unknownSender();
-  if (!media_) return statistics;
+  addConnection(statistics);
+  return statistics;
+}
+
+void CallSession::addConnection(CallStatistics& statistics) const {
+  if (!media_) return;
   const rtc::ConnectionStatistics connection = media_->statistics();
-  statistics.layers = locals_.statistics(connection);
+  for (const LocalLayerStatistics& layer : locals_.statistics(connection)) addLayer(statistics.layers, layer);
   statistics.roundTrip = connection.roundTrip;
   if (connection.feedbackPackets > 0) {
     statistics.uplinkLoss =
@@ -274,7 +298,6 @@ CallStatistics CallSession::statistics() const {
     statistics.nacksSent += slot.nacks;
     statistics.keyFramesAsked += slot.keyFrameRequests;
   }
-  return statistics;
 }
 
 }  // namespace sotto::client::call

@@ -96,6 +96,8 @@ class CallSession final {
   void lost(const std::string& reason, base::Timestamp now);
   void scheduleMedia(base::Timestamp when) { mediaDue_ = when; }
   void startMedia();
+  /// Adds what the present media connection has counted so far.
+  void addConnection(CallStatistics& statistics) const;
   void settle(base::Timestamp now);
   void refreshState();
 

@@ -44,6 +44,7 @@ void LocalTracks::addLine(Track& track, rtc::PeerConnection& connection) {
   settings.codec = track.codec;
   for (const VideoLayer& layer : track.layers) settings.rids.push_back(layer.rid);
   track.mid = connection.addTrack(std::move(settings));
+  track.keyFrames.assign(track.layers.size(), 0);
 }
 
 void LocalTracks::addTo(rtc::PeerConnection& connection) {
@@ -112,8 +113,9 @@ SendResult LocalTracks::send(const OutgoingFrame& frame, rtc::PeerConnection& co
     out.data = sealedFrame_;
   }
   out.metadata = *metadata;
-  const size_t layer = frame.layer;
-  return connection.sendFrame(track->mid, layer, out, now) ? SendResult::Sent : SendResult::NotConnected;
+  if (!connection.sendFrame(track->mid, frame.layer, out, now)) return SendResult::NotConnected;
+  if (frame.keyFrame && frame.layer < track->keyFrames.size()) ++track->keyFrames[frame.layer];
+  return SendResult::Sent;
 }
 
 std::optional<LocalTracks::Layer> LocalTracks::find(const std::string& mid, size_t layer) const {
@@ -126,11 +128,16 @@ std::optional<LocalTracks::Layer> LocalTracks::find(const std::string& mid, size
 std::vector<LocalLayerStatistics> LocalTracks::statistics(const rtc::ConnectionStatistics& connection) const {
   std::vector<LocalLayerStatistics> layers;
   for (const rtc::LayerStatistics& layer : connection.layers) {
-    const auto local = find(layer.mid, 0);
-    if (!local) continue;
+    const auto track = std::find_if(tracks_.begin(), tracks_.end(),
+                                    [&layer](const Track& candidate) { return candidate.mid == layer.mid; });
+    if (track == tracks_.end()) continue;
     LocalLayerStatistics statistics;
-    statistics.source = local->source;
+    statistics.source = track->source;
     statistics.rid = layer.rid;
+    for (size_t i = 0; i < track->keyFrames.size(); ++i) {
+      // Without simulcast there is one layer, and its name is not on the wire.
+      if (layer.rid.empty() || track->layers[i].rid == layer.rid) statistics.keyFrames += track->keyFrames[i];
+    }
     statistics.frames = layer.frames;
     statistics.packets = layer.packets;
     statistics.bytes = layer.bytes;

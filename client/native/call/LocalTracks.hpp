@@ -39,7 +39,7 @@ class LocalTracks {
   };
   /// Which of our layers an m-line's layer is.
   std::optional<Layer> find(const std::string& mid, size_t layer) const;
-  /// Merges what a connection counted into what earlier ones did.
+  /// What went out over this connection.
   std::vector<LocalLayerStatistics> statistics(const rtc::ConnectionStatistics& connection) const;
 
  private:
@@ -49,7 +49,8 @@ class LocalTracks {
     std::vector<VideoLayer> layers;  ///< empty: audio
     std::vector<uint8_t> ranks;      ///< spatial index of each layer: 0 for the smallest
     bool muted = false;
-    std::string mid;  ///< in the present connection
+    std::string mid;                  ///< in the present connection
+    std::vector<uint64_t> keyFrames;  ///< sent over the present connection, by layer
   };
   static Track videoTrack(TrackSource source, const VideoTrack& settings);
   Track* find(TrackSource source);

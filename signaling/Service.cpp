@@ -131,7 +131,8 @@ struct Service::Impl {
     }
     const bool joins = std::holds_alternative<JoinRequest>(message.body);
     if (!socket.participant && !joins) {
-      return tellError(socket, message.id, {ErrorCode::NotJoined, "join first", 0, {}, {}});
+      return tellError(socket, message.id,
+                       {ErrorCode::NotJoined, "this socket has not joined a room: join first", 0, {}, {}});
     }
     if (socket.participant && joins) {
       return tellError(socket, message.id, {ErrorCode::AlreadyJoined, "this socket has joined", 0, {}, {}});

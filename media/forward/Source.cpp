@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "media/rtp/Vp9Descriptor.hpp"
+
 namespace sotto::forward {
 
 using base::DataRate;
@@ -60,6 +62,33 @@ LayerIndex Source::layerOf(uint32_t ssrc, uint8_t spatial, Timestamp now) {
   return static_cast<LayerIndex>(place);
 }
 
+void Source::setSize(LayerIndex index, uint16_t width, uint16_t height) {
+  Layer& layer = layers_[index];
+  if (layer.width == width && layer.height == height) return;
+  layer.width = width;
+  layer.height = height;
+  optionsAt_ = Timestamp::minusInfinity();
+  ++layoutRevision_;
+}
+
+/// VP9 says in its descriptor how large its spatial layers are: for frames whose trailers do not.
+void Source::learnStructure(const frame::Frame& frame, Timestamp now) {
+  const auto structure = rtp::parseVp9ScalabilityStructure(
+      base::ByteView(frame.codecInfo.scalabilityStructure).first(frame.codecInfo.scalabilityStructureSize));
+  if (!structure || !structure->hasSizes) return;
+  for (uint8_t spatial = 0; spatial < structure->layerCount; ++spatial) {
+    const LayerIndex index = layerOf(frame.ssrc, spatial, now);
+    if (index != noLayer) setSize(index, structure->widths[spatial], structure->heights[spatial]);
+  }
+}
+
+bool Source::active(LayerIndex index) const {
+  const Layer& layer = layers_[index];
+  return layer.lastFrame +
+             std::clamp(layer.interval * layerTimeoutIntervals, minLayerTimeout, layerTimeout) >=
+         lastFrame_;
+}
+
 ArrivedFrame Source::onFrame(const frame::FrameRef& frame, std::optional<rtp::NtpTime> captured,
                              Timestamp now) {
   ArrivedFrame arrived;
@@ -80,14 +109,14 @@ ArrivedFrame Source::onFrame(const frame::FrameRef& frame, std::optional<rtp::Nt
 
   arrived.layer = layerOf(frame->ssrc, arrived.spatial, now);
   if (arrived.layer == noLayer) return arrived;
-  Layer& layer = layers_[arrived.layer];
-  if (frame->metadata.width != 0 && frame->metadata.height != 0 &&
-      (layer.width != frame->metadata.width || layer.height != frame->metadata.height)) {
-    optionsAt_ = Timestamp::minusInfinity();
-    ++layoutRevision_;
-    layer.width = frame->metadata.width;
-    layer.height = frame->metadata.height;
+  if (frame->metadata.width != 0 && frame->metadata.height != 0) {
+    setSize(arrived.layer, frame->metadata.width, frame->metadata.height);
+  } else if (frame->codecInfo.scalabilityStructureSize != 0) {
+    learnStructure(*frame, now);
   }
+  Layer& layer = layers_[arrived.layer];
+  const base::TimeDelta gap = std::min(now - layer.lastFrame, layerTimeout);
+  layer.interval += (gap - layer.interval) / 8;
   layer.lastFrame = now;
   lastFrame_ = now;
   layer.rates[std::min<size_t>(arrived.temporal, maxTemporalLayers - 1)].add(wireSize(*frame), now);

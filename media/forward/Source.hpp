@@ -35,7 +35,12 @@ class Source {
  public:
   static constexpr size_t maxLayers = 12;
   static constexpr size_t maxTemporalLayers = 4;
-  /// A layer without a frame for so long, while another layer of the source has some, is not being sent.
+  /// A layer without a frame for so many of its usual intervals, while another layer of the source has some,
+  /// is not being sent ...
+  static constexpr int layerTimeoutIntervals = 8;
+  /// ... but within these bounds: a retransmission is no pause, and a slow screen share is not awaited for
+  /// ever.
+  static constexpr base::TimeDelta minLayerTimeout = base::TimeDelta::millis(600);
   static constexpr base::TimeDelta layerTimeout = base::TimeDelta::millis(1'500);
   /// A source without any frame for so long has stopped.
   static constexpr base::TimeDelta sourceTimeout = base::TimeDelta::seconds(2);
@@ -48,6 +53,7 @@ class Source {
     uint8_t spatial = 0;
     uint16_t width = 0, height = 0;  ///< of its latest frame that said so; 0: unknown
     base::Timestamp lastFrame = base::Timestamp::minusInfinity();
+    base::TimeDelta interval = layerTimeout;  ///< between frames, smoothed
     std::array<congestion::RateMeter, maxTemporalLayers> rates;
     uint32_t pixels() const { return uint32_t{width} * height; }
   };
@@ -71,7 +77,7 @@ class Source {
   size_t layerCount() const { return layerCount_; }
   /// A frame of that stream has come in.
   bool knows(uint32_t ssrc) const;
-  bool active(LayerIndex index) const { return layers_[index].lastFrame + layerTimeout >= lastFrame_; }
+  bool active(LayerIndex index) const;
   bool stopped(base::Timestamp now) const { return lastFrame_ + sourceTimeout < now; }
   /// Rate on the wire of a layer up to a temporal layer, with the spatial layers below that it builds on.
   base::DataRate rate(LayerIndex index, uint8_t maxTemporal, base::Timestamp now) const;
@@ -96,6 +102,8 @@ class Source {
     int16_t lastSpatial = -1;
   };
   Stream& streamOf(uint32_t ssrc);
+  void setSize(LayerIndex index, uint16_t width, uint16_t height);
+  void learnStructure(const frame::Frame& frame, base::Timestamp now);
   LayerIndex layerOf(uint32_t ssrc, uint8_t spatial, base::Timestamp now);
   void measure(base::Timestamp now);
   void addOptions(LayerIndex index, bool lowest, base::Timestamp now);

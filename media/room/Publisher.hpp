@@ -41,6 +41,8 @@ class Publisher {
  public:
   /// Streams kept at most: three tracks of three layers, and room for a sender that restarts its encoders.
   static constexpr size_t maxStreams = 32;
+  /// Made at most within a second: each costs more than the packet that asks for it.
+  static constexpr int maxNewStreams = 20;
   static constexpr base::TimeDelta reportInterval = base::TimeDelta::seconds(1);
   /// After the first packet of a stream: the sender writes MID and RID until it is reported on.
   static constexpr base::TimeDelta firstReport = base::TimeDelta::millis(100);
@@ -106,6 +108,7 @@ class Publisher {
   std::unique_ptr<stream::ReceiveStream> makeStream(const PublishedTrack& track, const control::Codec& codec,
                                                     uint32_t ssrc) const;
   void followCodec(Incoming& incoming, const rtp::RtpPacketView& packet, base::Timestamp now);
+  bool mayMakeStream(base::Timestamp now);
   void makeRoom();
   void remove(Incoming& incoming);
   void noteFeedback(const rtp::RtpPacketView& packet, const Route* route, base::Timestamp now);
@@ -127,6 +130,8 @@ class Publisher {
   std::vector<std::unique_ptr<Incoming>> incoming_;
   std::unordered_map<uint32_t, Route> routes_;
   std::vector<PendingRtx> pendingRtx_;
+  base::Timestamp newStreamsSince_ = base::Timestamp::minusInfinity();
+  int newStreams_ = 0;
   congestion::FeedbackGenerator feedback_;
   base::Timestamp nextReport_ = base::Timestamp::plusInfinity();
   base::TimeDelta rtt_ = base::TimeDelta::zero();

@@ -56,6 +56,7 @@ std::unique_ptr<stream::ReceiveStream> Publisher::makeStream(const PublishedTrac
 
 Publisher::Route* Publisher::bindMedia(const StreamBinder::Binding& binding, uint32_t ssrc, Timestamp now) {
   PublishedTrack& track = *tracks_[binding.track];
+  if (!mayMakeStream(now)) return nullptr;
   auto stream = makeStream(track, *binding.codec, ssrc);
   if (stream == nullptr) return nullptr;
   // The same layer under a new SSRC: its encoder was started anew.
@@ -145,6 +146,14 @@ void Publisher::followCodec(Incoming& incoming, const rtp::RtpPacketView& packet
   incoming.stream = std::move(stream);
   incoming.codecSince = now;
   incoming.track->source.onRejected(packet.ssrc);
+}
+
+bool Publisher::mayMakeStream(Timestamp now) {
+  if (now - newStreamsSince_ >= base::TimeDelta::seconds(1)) {
+    newStreamsSince_ = now;
+    newStreams_ = 0;
+  }
+  return ++newStreams_ <= maxNewStreams;
 }
 
 void Publisher::makeRoom() {

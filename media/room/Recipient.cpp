@@ -217,13 +217,14 @@ void Recipient::sendAudio(const PublishedTrack& track, const frame::FrameRef& fr
     forward::ArrivedFrame arrived;
     arrived.frame = frame;
     arrived.captured = captured;
+    if (slot.sender->stream().statistics().frames == 0)
+      nextReport_ = std::min(nextReport_, now + firstReport);
     const bool switched = slot.lastSent != track.source.id();
     slot.lastSent = track.source.id();
     slot.sender->send(arrived, {track.publisher, switched, true}, now, packets_);
     audioRate_.add(base::DataSize::bytes(static_cast<int64_t>(frame->payload().size()) + audioPacketOverhead),
                    now);
     counters_.add(Count::FramesForwarded);
-    nextReport_ = std::min(nextReport_, now + firstReport);
     return;
   }
 }
@@ -235,6 +236,7 @@ bool Recipient::sendVideo(forward::Subscription& subscription, PublishedTrack& t
     counters_.add(Count::DroppedNoCodec);
     return false;
   }
+  const bool first = subscription.sender().stream().statistics().frames == 0;
   const forward::Source* playedBefore = subscription.playing();
   const auto decision = subscription.onFrame(arrived, track.source, track.publisher, now, packets_);
   if (!decision.forwards()) {
@@ -243,7 +245,7 @@ bool Recipient::sendVideo(forward::Subscription& subscription, PublishedTrack& t
   }
   counters_.add(Count::FramesForwarded);
   if (decision.verdict == forward::LayerSelector::Verdict::Switch) counters_.add(Count::LayerSwitches);
-  nextReport_ = std::min(nextReport_, now + firstReport);
+  if (first) nextReport_ = std::min(nextReport_, now + firstReport);
   return subscription.playing() != playedBefore;
 }
 

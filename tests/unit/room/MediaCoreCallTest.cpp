@@ -345,3 +345,111 @@ TEST_CASE("A participant whose address changes goes on") {
     CHECK(event.state == control::EndpointState::Connected);
   }
 }
+
+TEST_CASE("Of VP9 with spatial layers each recipient gets the pictures up to the size asked for") {
+  TestCall call;
+  ScriptedPeer& alice = call.make("alice");
+  alice.addVideoTrack("1", {});
+  ScriptedPeer& bob = call.make("bob");
+  bob.addSlot("v", MediaKind::Video, frame::CodecType::Vp9);
+  call.join(alice);
+  call.join(bob);
+  call.wish(bob, {call.want("v", alice, 360)});
+  const uint32_t ssrc = alice.ssrcOf("1", 0);
+  int plis = 0;
+  bool keyNext = true;
+  Timestamp next = call.now;
+  std::vector<std::vector<uint8_t>> sent;
+  call.onStep = [&] {
+    if (call.now < next) return;
+    next = call.now + TimeDelta::millis(33);
+    keyNext = keyNext || alice.pliReceived[ssrc] != plis;
+    plis = alice.pliReceived[ssrc];
+    for (auto& layer : alice.sendVp9Picture("1", keyNext, 3, 320, 180, call.now))
+      sent.push_back(std::move(layer));
+    keyNext = false;
+  };
+  auto& slot = bob.slot("v");
+  auto highest = [&](size_t from) {
+    int spatial = -1;
+    for (size_t i = from; i < slot.frames.size(); ++i) {
+      spatial = std::max(spatial, int{slot.frames[i].codecInfo.spatialId});
+    }
+    return spatial;
+  };
+  call.run(TimeDelta::seconds(1));
+  CHECK(highest(0) == 1);
+  size_t before = slot.frames.size();
+  CHECK(before > 40);
+  call.wish(bob, {call.want("v", alice, 720)});
+  call.run(TimeDelta::seconds(1));
+  CHECK(highest(before) == 2);
+  call.wish(bob, {call.want("v", alice, 180)});
+  call.run(TimeDelta::millis(100));
+  before = slot.frames.size();
+  call.run(TimeDelta::seconds(1));
+  CHECK(highest(before) == 0);
+  CHECK(slot.frames.size() > before + 25);
+  CHECK(slot.undecodable() == 0);
+  CHECK(slot.gaps == 0);
+  CHECK(contiguous(slot.sequences));
+  for (size_t i = 0; i < slot.frames.size(); ++i) {
+    REQUIRE(std::find(sent.begin(), sent.end(), slot.frames[i].payload) != sent.end());
+    // The marker ends each picture: the last layer sent of it.
+    const bool last = i + 1 == slot.frames.size() || slot.frames[i + 1].timestamp != slot.frames[i].timestamp;
+    REQUIRE(slot.frames[i].codecInfo.endOfPicture == last);
+  }
+}
+
+TEST_CASE("A layer that its publisher stops gives way to the next within a second, and comes back") {
+  TwoPeers p;
+  p.call.join(p.alice);
+  p.call.join(p.bob);
+  p.call.wish(p.bob, {p.call.want("v", p.alice)});
+  SimulcastCamera camera(p.alice, "1", threeLayers());
+  p.call.onStep = [&] { camera.step(p.call.now); };
+  p.call.run(TimeDelta::seconds(3));
+  auto& slot = p.bob.slot("v");
+  REQUIRE(slot.frames.back().metadata.spatialIndex == 2);
+  camera.layers[2].on = false;
+  const Timestamp stopped = p.call.now;
+  const size_t before = slot.frames.size();
+  p.call.run(TimeDelta::seconds(2));
+  REQUIRE(slot.frames.size() > before + 20);
+  CHECK(slot.frames.back().metadata.spatialIndex == 1);
+  const auto resumed = std::find_if(slot.frames.begin(), slot.frames.end(), [&](const GotFrame& frame) {
+    return frame.at > stopped && frame.metadata.spatialIndex < 2;
+  });
+  REQUIRE(resumed != slot.frames.end());
+  CHECK((resumed->at - stopped).ms() < 1'100);
+  CHECK(p.call.eventsOf<control::LayersChanged>().back().layers.back().reason == "publisher");
+  camera.layers[2].on = true;
+  p.call.run(TimeDelta::seconds(2));
+  CHECK(slot.frames.back().metadata.spatialIndex == 2);
+  CHECK(slot.undecodable() == 0);
+  CHECK(contiguous(slot.sequences));
+}
+
+TEST_CASE("A publisher that changes its SSRC with every packet is bounded, and others go on") {
+  TwoPeers p;
+  p.call.join(p.alice);
+  p.call.join(p.bob);
+  p.call.wish(p.bob, {p.call.want("v", p.alice)});
+  for (uint32_t i = 0; i < 100; ++i) {
+    rtp::RtpHeader header;
+    header.payloadType = vp8Type;
+    header.ssrc = 1'000'000 + i;
+    const std::array<uint8_t, 1> mid{'1'};
+    const rtp::ExtensionElement element{midId, mid};
+    std::array<uint8_t, 64> bytes{};
+    const size_t size = rtp::writeRtpHeader(header, {&element, 1}, bytes);
+    p.alice.sendRtp(base::ByteView(bytes).first(size), base::ByteView(bytes).first(30));
+  }
+  p.call.run(TimeDelta::millis(100));
+  CHECK(p.call.counter("datagrams_rejected_total{reason=\"unbound_stream\"}") >= 80);
+  p.call.run(TimeDelta::seconds(2));
+  SimulcastCamera camera(p.alice, "1", threeLayers());
+  p.call.onStep = [&] { camera.step(p.call.now); };
+  p.call.run(TimeDelta::seconds(2));
+  CHECK(p.bob.slot("v").frames.size() > 40);
+}

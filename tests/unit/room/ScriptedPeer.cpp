@@ -90,7 +90,8 @@ void ScriptedPeer::addVideoTrack(const std::string& mid, std::vector<std::string
   }
 }
 
-void ScriptedPeer::addSlot(const std::string& mid, MediaKind kind) {
+void ScriptedPeer::addSlot(const std::string& mid, MediaKind kind, frame::CodecType codec) {
+  const bool vp9 = codec == frame::CodecType::Vp9;
   control::Slot slot;
   slot.mid = mid;
   slot.kind = kind;
@@ -103,10 +104,10 @@ void ScriptedPeer::addSlot(const std::string& mid, MediaKind kind) {
   stream::ReceiveStreamOptions options;
   options.ssrc = slot.ssrc;
   options.rtxSsrc = slot.rtxSsrc;
-  options.payloadType = kind == MediaKind::Video ? vp8Type : opusType;
-  options.rtxPayloadType = kind == MediaKind::Video ? vp8RtxType : uint8_t{0};
+  options.payloadType = kind == MediaKind::Audio ? opusType : vp9 ? vp9Type : vp8Type;
+  options.rtxPayloadType = kind == MediaKind::Audio ? uint8_t{0} : vp9 ? vp9RtxType : vp8RtxType;
   options.clockRate = kind == MediaKind::Video ? 90'000 : 48'000;
-  options.codec = kind == MediaKind::Video ? frame::CodecType::Vp8 : frame::CodecType::Opus;
+  options.codec = kind == MediaKind::Video ? codec : frame::CodecType::Opus;
   options.trailer = frame::TrailerPolicy::Optional;
   auto incoming = std::make_unique<Incoming>();
   incoming->stream = std::make_unique<stream::ReceiveStream>(options, frames_);
@@ -333,6 +334,46 @@ std::vector<uint8_t> ScriptedPeer::sendVideo(const std::string& mid, size_t laye
   rewrite.descriptor.endOfPicture = true;
   outgoing.stream.sendFrame(frame, rewrite, now, *this);
   return payload;
+}
+
+std::vector<std::vector<uint8_t>> ScriptedPeer::sendVp9Picture(const std::string& mid, bool keyPicture,
+                                                               int spatialLayers, uint16_t width,
+                                                               uint16_t height, Timestamp now) {
+  Outgoing& outgoing = *streams_.at(mid)[0];
+  outgoing.stream.setPayloadTypes(vp9Type, vp9RtxType);
+  outgoing.pictureId = (outgoing.pictureId + 1) & 0x7FFF;
+  std::vector<std::vector<uint8_t>> layers;
+  for (int spatial = 0; spatial < spatialLayers; ++spatial) {
+    std::vector<uint8_t> payload(500u << spatial);
+    random_.fill(payload);
+    frame::FrameMetadata metadata;
+    metadata.video = true;
+    metadata.keyFrame = keyPicture && spatial == 0;
+    metadata.spatialIndex = static_cast<uint8_t>(spatial);
+    metadata.width = keyPicture ? static_cast<uint16_t>(width << spatial) : uint16_t{0};
+    metadata.height = keyPicture ? static_cast<uint16_t>(height << spatial) : uint16_t{0};
+    metadata.keyId = uint64_t{sender} << 16;
+    metadata.counter = counter_++;
+    finish(payload, metadata);
+    const frame::FrameRef frame = frames_.acquire(payload.size());
+    std::copy(payload.begin(), payload.end(), frame->writablePayload().begin());
+    frame->codec = frame::CodecType::Vp9;
+    frame->codecInfo.pictureId = outgoing.pictureId;
+    frame->codecInfo.spatialId = static_cast<int8_t>(spatial);
+    frame->codecInfo.temporalId = 0;
+    frame->codecInfo.flexible = true;
+    frame->codecInfo.interPicturePredicted = !keyPicture;
+    frame->codecInfo.interLayerPredicted = keyPicture && spatial > 0;
+    frame->codecInfo.referenceCount = keyPicture ? 0 : 1;
+    frame->codecInfo.references[0] = 1;
+    stream::FrameRewrite rewrite;
+    rewrite.rtpTimestamp = outgoing.timestampBase + static_cast<uint32_t>(now.us() * 9 / 100);
+    rewrite.descriptor = frame::DescriptorRewrite::passThrough(*frame);
+    rewrite.descriptor.endOfPicture = spatial == spatialLayers - 1;
+    outgoing.stream.sendFrame(frame, rewrite, now, *this);
+    layers.push_back(std::move(payload));
+  }
+  return layers;
 }
 
 std::vector<uint8_t> ScriptedPeer::sendAudio(const std::string& mid, uint8_t level, Timestamp now,

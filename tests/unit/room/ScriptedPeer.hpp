@@ -47,7 +47,8 @@ class ScriptedPeer final : public stream::PacketSink {
   /// `rids` empty: one stream. Every stream gets an SSRC of its own.
   void addVideoTrack(const std::string& mid, std::vector<std::string> rids,
                      control::TrackSource source = control::TrackSource::Camera);
-  void addSlot(const std::string& mid, control::MediaKind kind);
+  void addSlot(const std::string& mid, control::MediaKind kind,
+               frame::CodecType codec = frame::CodecType::Vp8);
 
   void connect(base::Timestamp now);
   bool connected() const { return dtls_ && dtls_->state() == dtls::State::Connected && sealer_; }
@@ -73,6 +74,10 @@ class ScriptedPeer final : public stream::PacketSink {
   };
   std::vector<uint8_t> sendVideo(const std::string& mid, size_t layer, const VideoFrame& frame,
                                  base::Timestamp now);
+  /// One picture of VP9 with `spatialLayers` layers of one SSRC, each twice as wide as the one below; `width`
+  /// and `height` are the lowest one's. Returns the bytes of its layers.
+  std::vector<std::vector<uint8_t>> sendVp9Picture(const std::string& mid, bool keyPicture, int spatialLayers,
+                                                   uint16_t width, uint16_t height, base::Timestamp now);
   std::vector<uint8_t> sendAudio(const std::string& mid, uint8_t level, base::Timestamp now,
                                  size_t size = 80);
   void sendPli(uint32_t ssrc);

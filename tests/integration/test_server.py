@@ -128,7 +128,7 @@ class Life(unittest.TestCase):
             asyncio.run(scenario())
             self.assertEqual(0, server.process.wait(10))
             wait_for_end(workers)
-            self.assertIn("stopped", server.log.text())
+            server.log.wait_for("stopped$")
 
     def test_a_client_that_does_not_read_cannot_hold_the_server_up(self):
         with harness.Server() as server:

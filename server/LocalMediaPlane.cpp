@@ -33,6 +33,7 @@ void LocalMediaPlane::stop(std::chrono::milliseconds patience, std::function<voi
 void LocalMediaPlane::request(const std::string& room, control::RequestBody body, Done done) {
   const bool creates = std::holds_alternative<control::CreateRoom>(body);
   const bool closes = std::holds_alternative<control::CloseRoom>(body);
+  const bool fresh = creates && !placement_.find(room);
   const auto worker = creates ? placement_.place(room) : placement_.find(room);
   if (!worker) {
     const std::string error = creates ? "no media worker is there at the moment" : "the room has no worker";
@@ -43,8 +44,8 @@ void LocalMediaPlane::request(const std::string& room, control::RequestBody body
   // Freed at once: a CreateRoom that follows may find a better place, as nothing of the room is left.
   if (closes) placement_.remove(room);
   supervisor_.request(*worker, std::move(body),
-                      [this, room, creates, done = std::move(done)](const control::Reply& reply) {
-                        if (creates && !reply.error.empty()) placement_.remove(room);
+                      [this, room, fresh, done = std::move(done)](const control::Reply& reply) {
+                        if (fresh && !reply.error.empty()) placement_.remove(room);
                         done(reply);
                       });
 }

@@ -50,6 +50,7 @@ Result<ParticipantPtr> Admission::join(uint64_t id, const JoinRequest& request,
   directory_.sessions[participant->sessionId] = participant;
   if (former) {
     ++directory_.metrics.replaced;
+    former->send(participantLeftEvent(former->view.id, "removed"));
     displaceSocket(*former);
     leave(former, "removed");
   }

@@ -218,6 +218,7 @@ TEST_CASE("The same device that joins again replaces the former one") {
   CHECK(reply["roster"].size() == 1);
   REQUIRE(first.events("removed").size() == 1);
   CHECK(first.events("removed")[0]["reason"] == "replaced");
+  CHECK(first.events("participant-left").at(0)["participant"] == first.self());
   CHECK(first.connection->closeCode == 4001);
   CHECK(bob.events("participant-left")[0]["participant"] == first.self());
   CHECK(bob.events("participant-joined").back()["participant"]["id"] == second.self());
@@ -247,6 +248,7 @@ TEST_CASE("A session is resumed though its old socket seems alive") {
   Client back(world);
   CHECK(back.join("alice", "demo", alice.resumption())["resumed"] == true);
   CHECK(alice.connection->closeCode == 4001);
+  CHECK(alice.events("participant-left").empty());
   CHECK(bob.events("participant-updated").empty());
   alice.drop();
   bob.request({{"type", "ping"}});

@@ -1,10 +1,14 @@
 // Opening of incoming frames; see the header.
 #include "client/native/e2ee/FrameOpener.hpp"
 
+#include <algorithm>
+
+#include "client/native/e2ee/Hkdf.hpp"
+
 namespace sotto::client::e2ee {
 namespace {
 
-constexpr uint64_t stepMask = 0xFF;
+constexpr uint64_t stepMask = 0xFF;  // of a KID
 
 bool sameGeneration(uint64_t a, uint64_t b) {
   return (a & ~stepMask) == (b & ~stepMask);
@@ -32,27 +36,48 @@ const char* toString(OpenError error) {
   return "unknown";
 }
 
+FrameOpener::Fingerprint FrameOpener::fingerprintOf(base::ByteView mediaKey) {
+  Fingerprint out{};
+  const SecretBytes derived = hkdf(HashType::Sha256, mediaKey, {}, "SottoKeyFingerprint", out.size());
+  std::copy(derived.view().begin(), derived.view().end(), out.begin());
+  return out;
+}
+
+void FrameOpener::retire(Keys::iterator begin, Keys::iterator end) {
+  for (auto key = begin; key != end; ++key) {
+    retired_[{key->first, fingerprintOf(key->second.mediaKey.view())}] = key->second.replay;
+  }
+  keys_.erase(begin, end);
+}
+
+FrameOpener::ReceiveKey FrameOpener::makeKey(uint64_t id, frame::Suite suite, SecretBytes mediaKey) const {
+  SuiteCipher cipher(suite, mediaKey.view(), id);
+  const auto before = retired_.find({id, fingerprintOf(mediaKey.view())});
+  return {std::move(mediaKey), std::move(cipher), before == retired_.end() ? ReplayWindow() : before->second};
+}
+
 void FrameOpener::installKey(KeyId keyId, frame::Suite suite, base::ByteView mediaKey) {
   const uint64_t id = keyId.value();
   const auto known = keys_.find(id);
   if (known != keys_.end()) {
     // The replay window of a key must outlive its second announcement.
     if (known->second.mediaKey.equals(mediaKey) && known->second.cipher.suite() == suite) return;
-    auto end = known;
-    while (end != keys_.end() && sameGeneration(end->first, id)) ++end;
-    keys_.erase(known, end);
+    retire(known, keys_.upper_bound(id | stepMask));
   }
-  keys_.emplace(id, ReceiveKey{SecretBytes(mediaKey), SuiteCipher(suite, mediaKey, id), ReplayWindow()});
+  if (retired_.size() >= maxRetiredKeys) return;
+  keys_.emplace(id, makeKey(id, suite, SecretBytes(mediaKey)));
+  ratchetPause_.erase(keyId.sender);
 }
 
 void FrameOpener::removeGeneration(uint16_t sender, uint8_t generation) {
   const uint64_t first = KeyId{sender, generation, 0}.value();
-  keys_.erase(keys_.lower_bound(first), keys_.upper_bound(first | stepMask));
+  retire(keys_.lower_bound(first), keys_.upper_bound(first | stepMask));
 }
 
 void FrameOpener::removeSender(uint16_t sender) {
   const uint64_t first = KeyId{sender, 0, 0}.value();
-  keys_.erase(keys_.lower_bound(first), keys_.upper_bound(first | 0xFFFF));
+  retire(keys_.lower_bound(first), keys_.upper_bound(first | 0xFFFF));
+  ratchetPause_.erase(sender);
 }
 
 bool FrameOpener::hasKeyOf(uint16_t sender) const {
@@ -61,16 +86,19 @@ bool FrameOpener::hasKeyOf(uint16_t sender) const {
 }
 
 // The key that `target` would have, from the nearest lower step of its generation that we hold.
-std::optional<FrameOpener::ReceiveKey> FrameOpener::ratchetTo(KeyId target) const {
+std::optional<FrameOpener::ReceiveKey> FrameOpener::ratchetTo(KeyId target) {
   const uint64_t id = target.value();
   auto from = keys_.lower_bound(id);
   if (from == keys_.begin()) return std::nullopt;
   --from;
-  if (!sameGeneration(from->first, id) || id - from->first > maxRatchetSteps) return std::nullopt;
+  if (!sameGeneration(from->first, id)) return std::nullopt;
+  if (unsigned& pause = ratchetPause_[target.sender]; pause > 0) {
+    --pause;
+    return std::nullopt;
+  }
   SecretBytes mediaKey = from->second.mediaKey.clone();
   for (uint64_t step = from->first; step < id; ++step) mediaKey = ratchetKey(mediaKey.view());
-  SuiteCipher cipher(from->second.cipher.suite(), mediaKey.view(), id);
-  return ReceiveKey{std::move(mediaKey), std::move(cipher), ReplayWindow()};
+  return makeKey(id, from->second.cipher.suite(), std::move(mediaKey));
 }
 
 tl::expected<frame::FrameMetadata, OpenError> FrameOpener::open(base::ByteView sealed,
@@ -98,6 +126,7 @@ tl::expected<frame::FrameMetadata, OpenError> FrameOpener::open(base::ByteView s
   if (!key.cipher.open(metadata.counter, parts.clear, parts.cipherText, parts.mac, parts.trailer,
                        base::MutableByteView(out).subspan(start + parts.clear.size()))) {
     out.resize(start);
+    if (ratcheted) ratchetPause_[metadata.sender()] = framesBetweenFailedRatchets;
     return tl::make_unexpected(OpenError::Authentication);
   }
   key.replay.accept(metadata.counter);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "client/native/e2ee/ReplayWindow.hpp"
@@ -30,12 +31,18 @@ const char* toString(OpenError error);
 /// The keys of all senders. Not thread-safe.
 class FrameOpener {
  public:
-  /// How many steps ahead of a known key a frame may be for the key to be ratcheted to it: joins come in ones
-  /// and twos, and each step tried costs an attacker nothing and us one HKDF.
-  static constexpr unsigned maxRatchetSteps = 32;
+  /// Ratcheting to the step that a frame names costs up to 255 derivations, and anybody on the way can name
+  /// one. So after a try that failed, this many frames of the same sender are not tried.
+  static constexpr unsigned framesBetweenFailedRatchets = 50;
+
+  /// Keys that are remembered after they were forgotten. No honest room comes near; beyond it no key is
+  /// installed any more, rather than one with an empty replay window.
+  static constexpr size_t maxRetiredKeys = size_t{1} << 16;
 
   /// Makes frames with this KID (and, by ratcheting, later steps of its generation) decryptable. The same SK
-  /// again changes nothing; another SK under a known KID replaces it and everything ratcheted from it.
+  /// again changes nothing; another SK under a known KID replaces it and everything ratcheted from it. A key
+  /// that was forgotten takes up its replay window again: a server that has one forgotten must not get to
+  /// replay its frames.
   void installKey(KeyId keyId, frame::Suite suite, base::ByteView mediaKey);
   /// Forgets one generation of a sender's keys, or all of a sender.
   void removeGeneration(uint16_t sender, uint8_t generation);
@@ -53,14 +60,22 @@ class FrameOpener {
     SuiteCipher cipher;
     ReplayWindow replay;
   };
+  using Keys = std::map<uint64_t, ReceiveKey>;
+  /// What names a key without being of any use to open frames with.
+  using Fingerprint = std::array<uint8_t, 16>;
+  static Fingerprint fingerprintOf(base::ByteView mediaKey);
+  void retire(Keys::iterator begin, Keys::iterator end);
+  ReceiveKey makeKey(uint64_t id, frame::Suite suite, SecretBytes mediaKey) const;
   struct Parts {
     base::ByteView clear, cipherText, mac, trailer;
   };
-  std::optional<ReceiveKey> ratchetTo(KeyId target) const;
+  std::optional<ReceiveKey> ratchetTo(KeyId target);
   /// `parsed` has been range-checked against `sealed` by parseFrameMetadata.
   static Parts split(base::ByteView sealed, const frame::ParsedMetadata& parsed, size_t macLength);
 
-  std::map<uint64_t, ReceiveKey> keys_;  ///< by KID
+  Keys keys_;  ///< by KID
+  std::map<std::pair<uint64_t, Fingerprint>, ReplayWindow> retired_;
+  std::map<uint16_t, unsigned> ratchetPause_;  ///< by sender: frames that are not tried
 };
 
 }  // namespace sotto::client::e2ee

@@ -135,9 +135,6 @@ TEST_CASE("A higher step of a known generation is reached by ratcheting, and kep
     pair.sealer.installKey({7, 0, 5}, key.view());
     const Bytes sealed = sealOne(pair.sealer, plain);
 
-    Bytes forged = sealed;
-    forged[10] ^= 1;
-    CHECK(errorOf(pair.opener, forged) == OpenError::Authentication);
     CHECK(opens(pair.opener, sealed, plain));
     CHECK(errorOf(pair.opener, sealed) == OpenError::Replay);
     // A frame of the step before is still on its way.
@@ -145,7 +142,7 @@ TEST_CASE("A higher step of a known generation is reached by ratcheting, and kep
   }
 }
 
-TEST_CASE("Ratcheting is bounded, goes forward only and never into another generation") {
+TEST_CASE("Ratcheting goes forward only, over any number of steps, and never into another generation") {
   const Bytes plain = testFrame(60);
   const auto sealedAt = [&](KeyId id, unsigned steps) {
     SecretBytes key{base::ByteView(mediaKey())};
@@ -156,14 +153,48 @@ TEST_CASE("Ratcheting is bounded, goes forward only and never into another gener
   };
   FrameOpener opener;
   opener.installKey({7, 3, 10}, frame::Suite::Duo, mediaKey());
-  constexpr auto bound = static_cast<uint8_t>(FrameOpener::maxRatchetSteps);
   CHECK(errorOf(opener, sealedAt({7, 3, 9}, 0)) == OpenError::UnknownKey);
   CHECK(errorOf(opener, sealedAt({7, 4, 11}, 1)) == OpenError::UnknownKey);
   CHECK(errorOf(opener, sealedAt({8, 3, 11}, 1)) == OpenError::UnknownKey);
-  CHECK(errorOf(opener, sealedAt({7, 3, 10 + bound + 1}, bound + 1)) == OpenError::UnknownKey);
-  CHECK(opens(opener, sealedAt({7, 3, 10 + bound}, bound), plain));
-  // From the step reached, the bound counts anew.
-  CHECK(opens(opener, sealedAt({7, 3, 10 + bound + 1}, bound + 1), plain));
+  CHECK(opens(opener, sealedAt({7, 3, 255}, 245), plain));
+  // From the step first installed, steps in between can still be reached.
+  CHECK(opens(opener, sealedAt({7, 3, 100}, 90), plain));
+}
+
+TEST_CASE("A made-up step is tried once in many frames, and does not keep an honest one out for good") {
+  Pair pair(frame::Suite::Duo), liar(frame::Suite::Duo);
+  const Bytes plain = testFrame(60);
+  const SecretBytes stepped = ratchetKey(mediaKey());
+  pair.sealer.installKey({7, 0, 1}, stepped.view());
+  liar.sealer.installKey({7, 0, 200}, mediaKey(0x44));
+  CHECK(errorOf(pair.opener, sealOne(liar.sealer, plain)) == OpenError::Authentication);
+  unsigned tries = 0;
+  for (unsigned i = 0; i < FrameOpener::framesBetweenFailedRatchets; ++i) {
+    tries += errorOf(pair.opener, sealOne(liar.sealer, plain)) != OpenError::UnknownKey ? 1 : 0;
+  }
+  CHECK(tries == 0);
+  CHECK(opens(pair.opener, sealOne(pair.sealer, plain), plain));
+}
+
+TEST_CASE("A key that was forgotten and comes back does not let its frames be replayed") {
+  Pair pair(frame::Suite::Duo);
+  const Bytes plain = testFrame(20);
+  const Bytes first = sealOne(pair.sealer, plain);
+  const SecretBytes stepped = ratchetKey(mediaKey());
+  pair.sealer.installKey({7, 0, 1}, stepped.view());
+  const Bytes second = sealOne(pair.sealer, plain), third = sealOne(pair.sealer, plain);
+  CHECK(opens(pair.opener, first, plain));
+  CHECK(opens(pair.opener, second, plain));
+
+  pair.opener.removeSender(7);
+  pair.opener.installKey({7, 0, 0}, frame::Suite::Duo, mediaKey());
+  CHECK(errorOf(pair.opener, first) == OpenError::Replay);
+  CHECK(errorOf(pair.opener, second) == OpenError::Replay);
+  // Another key in between is no way around it.
+  pair.opener.installKey({7, 0, 0}, frame::Suite::Duo, mediaKey(0x99));
+  pair.opener.installKey({7, 0, 0}, frame::Suite::Duo, mediaKey());
+  CHECK(errorOf(pair.opener, first) == OpenError::Replay);
+  CHECK(opens(pair.opener, third, plain));
 }
 
 TEST_CASE("A new key under a known id replaces the old one and all that was ratcheted from it") {

@@ -46,6 +46,8 @@ int spawn(const WorkerCommand& command, int control, int output, pid_t& pid) {
   posix_spawn_file_actions_adddup2(&plan.actions, output, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&plan.actions, output, STDERR_FILENO);
   posix_spawn_file_actions_adddup2(&plan.actions, control, controlDescriptor);
+  // Not all libraries mark their descriptors close-on-exec: a worker must not hold clients' sockets.
+  posix_spawn_file_actions_addclosefrom_np(&plan.actions, controlDescriptor + 1);
 
   sigset_t none;
   sigemptyset(&none);

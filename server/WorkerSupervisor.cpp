@@ -1,5 +1,6 @@
 #include "server/WorkerSupervisor.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -35,7 +36,7 @@ struct Life {
   Life(asio::io_context& io, WorkerProcess started)
       : pid(started.pid),
         channel(std::move(started.channel)),
-        channelWatch(io, ::dup(channel.descriptor())),
+        channelWatch(io, ::fcntl(channel.descriptor(), F_DUPFD_CLOEXEC, 0)),
         processWatch(io, started.processDescriptor),
         output(io, started.outputDescriptor),
         began(steady_clock::now()) {}

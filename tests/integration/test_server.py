@@ -157,6 +157,28 @@ class Life(unittest.TestCase):
             server.log.wait_for(r"worker \d was killed by signal 9 \(Killed\); 0 rooms are placed again")
             self.assertNotIn(victim, server.worker_pids())
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs root to see a worker's descriptors")
+    def test_workers_hold_no_socket_of_the_server_or_its_clients(self):
+        def sockets(pid):
+            folder = pathlib.Path(f"/proc/{pid}/fd")
+            links = {os.readlink(entry) for entry in folder.iterdir() if entry.is_symlink()}
+            return {link for link in links if link.startswith("socket:")}
+
+        with harness.Server(workers=2) as server, \
+                socket.create_connection(("127.0.0.1", server.http_port)) as client:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.settimeout(harness.DEADLINE_S)
+            self.assertIn(b" 200 OK", client.recv(4096))
+            os.kill(server.worker_pids()[0], signal.SIGKILL)
+            server.wait_metric("sotto_worker_restarts_total", lambda value: value == 1)
+            server.wait_metric("sotto_workers_ready", lambda value: value == 2)
+            held = [sockets(pid) for pid in (server.process.pid, *server.worker_pids())]
+            self.assertEqual(3, len(held))
+            for index, mine in enumerate(held):
+                self.assertTrue(mine)
+                for other in held[index + 1:]:
+                    self.assertEqual(set(), mine & other)
+
     def test_workers_run_without_rights(self):
         with harness.Server() as server:
             status = pathlib.Path(f"/proc/{server.worker_pids()[0]}/status").read_text()

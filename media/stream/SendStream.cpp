@@ -38,8 +38,10 @@ size_t SendStream::writeHeader(const rtp::RtpHeader& header, const frame::Frame&
   const auto level = rtp::encodeAudioLevel({frame.audioLevel, frame.voiceActivity});
   const auto transport = rtp::encodeTransportSequence(transportSequence);
   const auto idOf = [](uint8_t id, bool wanted) { return wanted ? id : uint8_t{0}; };
-  const bool withMid = !reported_ && !ids.mid.empty();
-  const bool withRid = !reported_ && !ids.rid.empty();
+  // Reports never speak of an RTX SSRC, and the repaired RID is all that ties it to a layer: it stays.
+  const bool introduce = !reported_ || (rtx && ids.repairedRidId != 0);
+  const bool withMid = introduce && !ids.mid.empty();
+  const bool withRid = introduce && !ids.rid.empty();
   const std::array<rtp::ExtensionElement, 4> elements{{
       {idOf(ids.midId, withMid), bytesOf(ids.mid)},
       {idOf(rtx ? ids.repairedRidId : ids.ridId, withRid), bytesOf(ids.rid)},

@@ -43,6 +43,15 @@ bool ReferenceTracker::phaseDisposable(int phase) const {
          phases_[static_cast<size_t>(phase)] >= confident;
 }
 
+/// The frame after a loss stands where the pattern learned so far has one like it. When it does not, someone
+/// on the way left out a picture (an encoder that drops, a forwarder), and the phases of the lost ones are
+/// unknown.
+bool ReferenceTracker::inPattern(const PictureInfo& next, int phase) const {
+  if (next.temporalId <= 0) return phase == period_;
+  return phase < static_cast<int>(phaseCount) &&
+         phaseTemporal_[static_cast<size_t>(phase)] == next.temporalId;
+}
+
 void ReferenceTracker::onLoss(Loss loss) {
   if (loss == Loss::Nothing || loss == Loss::Disposable) return;
   unknownLoss_ = true;
@@ -152,6 +161,8 @@ void ReferenceTracker::learnPlace(const Frame& frame) {
 
 void ReferenceTracker::learnPhase(const Frame& frame, int advance) {
   if (frame.codecInfo.temporalId <= 0) {
+    // A key frame may come in the middle of a pattern.
+    if (phase_ >= 0 && !frame.metadata.keyFrame) period_ = phase_ + advance;
     phase_ = 0;
     return;
   }
@@ -161,6 +172,7 @@ void ReferenceTracker::learnPhase(const Frame& frame, int advance) {
     phase_ = -1;
     return;
   }
+  phaseTemporal_[static_cast<size_t>(phase_)] = frame.codecInfo.temporalId;
   uint8_t& times = phases_[static_cast<size_t>(phase_)];
   times = isDisposable(frame) ? static_cast<uint8_t>(std::min<int>(times + 1, confident)) : uint8_t{0};
 }

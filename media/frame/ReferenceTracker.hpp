@@ -40,8 +40,8 @@ class ReferenceTracker {
     // VP9 in flexible mode has no TL0PICIDX, but names every reference: a wrong guess is found out there.
     bool disposable = (baseWhole || codec_ == CodecType::Vp9) && *missing < static_cast<int>(phaseCount);
     for (int i = 1; disposable && i <= *missing; ++i) {
-      disposable =
-          partlyDisposable((last_->pictureId + i) & pictureMask(next)) || phaseDisposable(phase_ + i);
+      disposable = partlyDisposable((last_->pictureId + i) & pictureMask(next)) ||
+                   (phaseDisposable(phase_ + i) && inPattern(next, phase_ + *missing + 1));
     }
     if (disposable) return Loss::Disposable;
     return baseWhole ? Loss::UpperLayers : Loss::Unknown;
@@ -68,6 +68,7 @@ class ReferenceTracker {
   std::optional<int> missingPictures(const PictureInfo& next) const;
   bool baseContiguous(const PictureInfo& next) const;
   bool phaseDisposable(int phase) const;
+  bool inPattern(const PictureInfo& next, int phase) const;
   bool decodableVp8(const Frame& frame);
   bool decodableVp9(const Frame& frame);
   bool hasReferences(const Frame& frame) const;
@@ -86,6 +87,8 @@ class ReferenceTracker {
   bool lastEndedPicture_ = true;
   int phase_ = -1;                            ///< pictures since the last of temporal layer 0, -1 unknown
   std::array<uint8_t, phaseCount> phases_{};  ///< how often in a row that phase was disposable
+  std::array<int8_t, phaseCount> phaseTemporal_{};  ///< temporal layer last seen at that phase
+  int period_ = -1;                                 ///< pictures from one base layer frame to the next
 
   struct Delivered {
     int32_t pictureId = -1;

@@ -14,8 +14,7 @@ int64_t TimestampMapper::stepOnSwitch(const Input& input, bool sameClock) const 
     const TimeDelta apart = byClock - byArrival;
     if (apart < maxClockDisagreement && -apart < maxClockDisagreement) elapsed = byClock;
   }
-  // The key frame may show the moment of the frame sent last, or one before: a millisecond keeps the order.
-  return std::max(ticks(elapsed), ticks(TimeDelta::millis(1)));
+  return ticks(elapsed);
 }
 
 uint32_t TimestampMapper::map(const Input& input, bool sameClock) {
@@ -25,6 +24,12 @@ uint32_t TimestampMapper::map(const Input& input, bool sameClock) {
     int64_t step = static_cast<int32_t>(input.timestamp - lastInput_);
     const int64_t most = ticks(input.arrival - lastArrival_) + ticks(maxJump);
     if (input.switched || step <= 0 || step > most) step = stepOnSwitch(input, sameClock);
+    if (input.switched && !sameClock) ahead_ = 0;
+    // The key frame of a switch may show the moment of the frame sent last, or one before: a millisecond keeps
+    // the order, and what that was too much is taken from the steps that follow.
+    const int64_t wanted = step - ahead_;
+    step = std::max(wanted, ticks(TimeDelta::millis(1)));
+    ahead_ = step - wanted;
     last_ += static_cast<uint32_t>(step);
   }
   lastInput_ = input.timestamp;

@@ -39,6 +39,7 @@ class TimestampMapper {
   bool started_ = false;
   uint32_t last_;
   uint32_t lastInput_ = 0;
+  int64_t ahead_ = 0;  ///< ticks by which last_ is later than its frame, to keep the order at a switch
   std::optional<rtp::NtpTime> lastCaptured_;
   base::Timestamp lastArrival_;
 };

@@ -303,7 +303,11 @@ bool PeerConnection::sendFrame(const std::string& mid, size_t layer, const Frame
                                base::Timestamp now) {
   if (impl_->state_ != ConnectionState::Connected) return false;
   TrackSender* track = impl_->findTrack(mid);
-  return track != nullptr && track->send(layer, frame, now, *impl_);
+  if (track == nullptr || !track->send(layer, frame, now, *impl_)) return false;
+  // The first frame of a layer is followed by a report at once: until it comes the server cannot tell how the
+  // timestamps of this layer stand to those of the others.
+  if (track->statistics(layer).frames == 1) impl_->nextReport_ = now;
+  return true;
 }
 
 void PeerConnection::onDatagram(base::MutableByteView datagram, const base::SocketAddress& from,

@@ -21,9 +21,9 @@ class SlotReceiver {
   /// A key frame that is missing is asked for at once when the picture broke, and this long after the first
   /// packet when none has come yet: the server has asked the publisher itself, and its packets may just need
   /// to be sent again.
-  static constexpr auto firstKeyFramePatience = base::TimeDelta::millis(250);
-  /// Between two requests: a round trip and the making of a key frame.
-  static constexpr auto keyFrameInterval = base::TimeDelta::millis(500);
+  static constexpr auto firstKeyFramePatience = base::TimeDelta::millis(200);
+  /// Between two requests. Requests get lost, and the server limits what it passes on to the publisher.
+  static constexpr auto keyFrameInterval = base::TimeDelta::millis(200);
 
   /// `pool` must outlive the receiver.
   SlotReceiver(std::string mid, control::MediaKind kind, frame::TrailerPolicy trailer,

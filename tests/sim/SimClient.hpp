@@ -1,0 +1,131 @@
+// A participant in the simulation: the real client stack, encoders that make synthetic frames, and the
+// oracles that look at what it receives.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/native/call/CallSession.hpp"
+#include "signaling/Connection.hpp"
+#include "tests/sim/Alarm.hpp"
+#include "tests/sim/Link.hpp"
+#include "tests/sim/Oracles.hpp"
+#include "tests/sim/SimServer.hpp"
+#include "tests/sim/SyntheticVideo.hpp"
+#include "tests/sim/VirtualTime.hpp"
+
+namespace sotto::sim {
+
+using client::call::TrackSource;
+
+struct ClientSettings {
+  std::string name, room = "simulation";
+  bool microphone = false, camera = false;
+  frame::CodecType codec = frame::CodecType::Vp8;
+  uint8_t layers = 3;  ///< 1..3 simulcast layers: 180, 360 and 720 lines, the largest ones that fit
+  uint8_t temporalLayers = 1;
+  uint32_t framesPerSecond = 20;
+  uint8_t audioLevel = 60;  ///< RFC 6464
+  bool sealed = true;
+  std::vector<client::call::Want> wants;
+  bool wantEveryone = true;
+  uint32_t everyoneHeight = 0;
+  uint32_t audioSlots = 3, videoSlots = 6;
+  std::optional<uint64_t> rateCap;
+  LinkSettings up, down;
+  base::TimeDelta signalingDelay = base::TimeDelta::millis(15);  ///< one way
+};
+
+class SimClient final : public client::call::SignalingSocket, public client::call::CallObserver {
+ public:
+  /// `number` is unique in the simulation and makes the address. References must outlive the client.
+  SimClient(VirtualTime& time, SimServer& server, Violations& violations, uint32_t number, uint64_t seed,
+            ClientSettings settings);
+  ~SimClient() override;
+
+  void start();
+  void leave();
+  client::call::CallSession& session() { return *session_; }
+  const ClientSettings& settings() const { return settings_; }
+  uint32_t number() const { return number_; }
+  /// After calling into session() directly.
+  void settle();
+
+  // ---- the network
+  const base::SocketAddress& address() const { return address_; }
+  /// From now on everything is sent from, and taken at, another address.
+  void changeAddress();
+  /// Present or earlier.
+  bool everHad(const base::SocketAddress& address) const;
+  Link& up() { return up_; }
+  Link& down() { return down_; }
+  WireOracle& wire() { return wire_; }
+  void onDatagram(base::MutableByteView datagram);
+  /// The socket to the server breaks without a word.
+  void loseSocket();
+
+  // ---- what it saw
+  /// Of the stream of `name`; made on first use.
+  StreamOracle& stream(const std::string& name, TrackSource source = TrackSource::Camera);
+  bool hasStream(const std::string& name, TrackSource source = TrackSource::Camera) const;
+  const std::map<std::pair<std::string, TrackSource>, std::unique_ptr<StreamOracle>>& streams() const {
+    return streams_;
+  }
+  /// When key frames of our camera were asked for, any layer.
+  const std::vector<base::Timestamp>& keyFrameRequests() const { return keyFrameRequests_; }
+  base::Timestamp startedAt() const { return startedAt_; }
+  std::optional<base::Timestamp> connectedAt() const { return connectedAt_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  /// Numbers of other clients by name, so that frames can be held against their author.
+  std::function<std::optional<uint32_t>(const std::string&)> numberOf;
+
+ private:
+  class ServerSide;
+
+  // SignalingSocket
+  void open() override;
+  void send(std::string text) override;
+  void close() override;
+  // CallObserver
+  void onState(client::call::CallState state, const std::string& reason) override;
+  void onRemoteFrame(const client::call::RemoteFrame& frame) override;
+  void onKeyFrameWanted(TrackSource source, size_t layer) override;
+  void onRoster(std::span<const client::call::Participant> everyoneElse) override;
+  void onOpenFailure(const std::string& participant, const std::string& reason) override;
+  void onWarning(const std::string& message) override;
+
+  client::call::CallOptions makeOptions() const;
+  void sendVideo();
+  void sendAudio();
+  void sendEncoded(SyntheticEncoder& encoder, TrackSource source);
+
+  VirtualTime& time_;
+  SimServer& server_;
+  Violations& violations_;
+  uint32_t number_;
+  ClientSettings settings_;
+  base::SeededRandom random_;
+  base::SocketAddress address_;
+  std::vector<base::SocketAddress> earlierAddresses_;
+  Link up_, down_;
+  WireOracle wire_;
+  base::DatagramBatch out_;
+  std::vector<SyntheticEncoder> video_;
+  std::unique_ptr<SyntheticEncoder> audio_;
+  /// Bumped with each socket, so that messages of an old one are not delivered.
+  std::shared_ptr<uint64_t> socketGeneration_ = std::make_shared<uint64_t>(0);
+  signaling::ConnectionId connection_ = 0;
+  std::map<std::pair<std::string, TrackSource>, std::unique_ptr<StreamOracle>> streams_;
+  std::map<std::string, std::pair<std::string, TrackSource>> playing_;  ///< by slot: whose frame came last
+  std::vector<base::Timestamp> keyFrameRequests_;
+  std::vector<std::string> warnings_;
+  base::Timestamp startedAt_;
+  std::optional<base::Timestamp> connectedAt_;
+  uint32_t mediaConnections_ = 0;
+  std::unique_ptr<client::call::CallSession> session_;
+  Alarm alarm_, videoTick_, audioTick_;
+};
+
+}  // namespace sotto::sim

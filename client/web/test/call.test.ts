@@ -8,6 +8,7 @@ import { SlotPlan, wishedHeight, wishes, type View } from "../src/call/SlotPlan.
 import { decodeTimecode } from "../src/call/Timecode.ts";
 import { gridShape } from "../src/page/gridLayout.ts";
 import { fragmentWithKey, inviteLink, randomPassphrase, readOptions } from "../src/page/params.ts";
+import { cameraLayers } from "../src/rtc/encodings.ts";
 import { StatisticsReader } from "../src/rtc/Statistics.ts";
 import { Random, seed } from "./random.ts";
 
@@ -175,4 +176,15 @@ test("the time code is read from small and blurred pictures, and not from others
     assert.equal(decodeTimecode({ width, height, data }), value);
     assert.equal(decodeTimecode({ width, height, data: data.map(() => 128) }), undefined);
   }
+});
+
+test("cameras get as many layers as their size carries, the largest at full size", () => {
+  const scales = (width?: number, height?: number) =>
+    cameraLayers(width, height).filter(({ active }) => active).map(({ scale }) => scale);
+  assert.deepEqual(scales(), [4, 2, 1]);
+  assert.deepEqual(scales(1280, 720), [4, 2, 1]);
+  assert.deepEqual(scales(640, 480), [2, 1]);
+  assert.deepEqual(scales(320, 240), [1]);
+  const rates = cameraLayers(1280, 720).map(({ maxBitrate }) => maxBitrate);
+  assert.deepEqual(rates, [150_000, 500_000, 1_700_000]);
 });

@@ -105,8 +105,7 @@ for (const browser of ["chromium", "firefox"]) {
 }
 
 test("simulcast layers are ranked by size, whichever shows up first", () => {
-  const describer = new FrameDescriber([4, 2, 1]);
-  describer.setCaptureHeight(720);
+  const describer = new FrameDescriber([4, 2, 1], 720);
   assert.equal(describer.describe(keyFrame(640, 360, 12))!.spatial, 1);
   assert.equal(describer.describe(keyFrame(320, 180, 11))!.spatial, 0);
   assert.equal(describer.describe(keyFrame(1280, 720, 13))!.spatial, 2);
@@ -114,6 +113,16 @@ test("simulcast layers are ranked by size, whichever shows up first", () => {
   assert.equal(describer.describe(keyFrame(160, 90, 11))!.spatial, 0);
   assert.equal(describer.describe(keyFrame(320, 180, 12))!.spatial, 1);
   assert.equal(describer.describe(keyFrame(640, 360, 13))!.spatial, 2);
+});
+
+test("a smaller camera has fewer layers, ranked anew", () => {
+  const describer = new FrameDescriber([4, 2, 1], 720);
+  for (const [width, height, ssrc] of [[320, 180, 11], [640, 360, 12], [1280, 720, 13]] as const) {
+    describer.describe(keyFrame(width, height, ssrc));
+  }
+  describer.setCapture(360, [2, 1]);
+  assert.equal(describer.describe(keyFrame(640, 360, 12))!.spatial, 1);
+  assert.equal(describer.describe(keyFrame(320, 180, 11))!.spatial, 0);
 });
 
 test("empty frames and foreign codecs are not described, so never sent", () => {

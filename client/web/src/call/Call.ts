@@ -366,9 +366,11 @@ export class Call implements SignalingListener {
     if (text === this.lastWishes) return;
     this.lastWishes = text;
     this.signaling.request("subscribe", { slots }).catch((error: unknown) => {
-      // Someone may have left while the request was on its way; the next change asks again.
       this.lastWishes = "";
-      console.warn(`sotto: subscribe: ${error instanceof Error ? error.message : String(error)}`);
+      if (!(error instanceof RequestError)) return;
+      // Someone left while the request was on its way: the next drawing asks for those who are still there.
+      if (error.code === "unknown_participant") this.changed();
+      else if (error.code !== "connection_lost") console.warn(`sotto: subscribe: ${error.message}`);
     });
   }
 

@@ -57,8 +57,9 @@ export class FrameWorker {
     this.post({ type: "key-frame" });
   }
 
-  setCaptureHeight(name: string, pixels: number): void {
-    this.post({ type: "capture-height", name, pixels });
+  /** A sender's picture has another size from here, and its layers other scales. */
+  setCapture(name: string, height: number, scales: readonly number[]): void {
+    this.post({ type: "capture", name, height, scales });
   }
 
   connectionClosed(): void {

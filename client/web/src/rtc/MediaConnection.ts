@@ -3,7 +3,7 @@
 // live in the frame worker and go on.
 
 import type { OfferReply, OfferRequest, Source } from "../signaling/messages.ts";
-import { CAMERA_LAYERS, cameraEncodings, screenEncodings, supportsScalabilityModes } from "./encodings.ts";
+import { cameraEncodings, cameraLayers, screenEncodings, supportsScalabilityModes, type LayerPlan } from "./encodings.ts";
 import type { FrameWorker } from "./FrameWorker.ts";
 
 /** The own track of a source, and whether it is muted towards the others. */
@@ -56,8 +56,8 @@ export class MediaConnection {
     };
     this.addSender("microphone", "audio", [{}], [1]);
     const scalable = supportsScalabilityModes();
-    const scales = CAMERA_LAYERS.map(({ scale }) => scale);
-    this.addSender("camera", "video", cameraEncodings(scalable), scales);
+    const layers = layersFor(this.own.get("camera")?.track ?? null);
+    this.addSender("camera", "video", cameraEncodings(layers, scalable), activeScales(layers));
     if (this.own.has("screen")) this.addSender("screen", "video", screenEncodings(scalable), [1]);
     const slots: Slot[] = [];
     for (let i = 0; i < options.audioSlots; i++) slots.push(this.addSlot("audio", `a${i}`));
@@ -93,8 +93,8 @@ export class MediaConnection {
       this.addSender(source, "video", screenEncodings(supportsScalabilityModes()), [1]);
       return this.negotiate();
     }
+    if (source === "camera" && own.track !== null) await this.fitLayers(existing.sender, own.track);
     await existing.sender.replaceTrack(own.track);
-    this.tellCaptureHeight(source, own.track);
     const direction = source === "screen" && own.track === null ? "inactive" : "sendonly";
     if (existing.direction !== direction) {
       existing.direction = direction;
@@ -148,9 +148,18 @@ export class MediaConnection {
     return { key, kind, transceiver };
   }
 
-  private tellCaptureHeight(source: Source, track: MediaStreamTrack | null): void {
-    const height = track?.getSettings().height;
-    if (height !== undefined) this.options.worker.setCaptureHeight(source, height);
+  /** Another camera may have another size, and a small picture fewer layers. */
+  private async fitLayers(sender: RTCRtpSender, track: MediaStreamTrack): Promise<void> {
+    const layers = layersFor(track);
+    const parameters = sender.getParameters();
+    for (const encoding of parameters.encodings) {
+      const layer = layers.find(({ rid }) => rid === encoding.rid);
+      if (layer === undefined) continue;
+      const { active, scale: scaleResolutionDownBy, maxBitrate } = layer;
+      Object.assign(encoding, { active, scaleResolutionDownBy, maxBitrate });
+    }
+    await sender.setParameters(parameters);
+    this.options.worker.setCapture("camera", track.getSettings().height ?? 0, activeScales(layers));
   }
 
   private async offerOnce(): Promise<void> {
@@ -170,6 +179,16 @@ export class MediaConnection {
       throw error;
     }
   }
+}
+
+function layersFor(track: MediaStreamTrack | null): LayerPlan[] {
+  const { width, height } = track?.getSettings() ?? {};
+  return width !== undefined && height !== undefined ? cameraLayers(width, height) : cameraLayers();
+}
+
+/** What the describer of frames needs to rank layers. */
+function activeScales(layers: readonly LayerPlan[]): number[] {
+  return layers.filter(({ active }) => active).map(({ scale }) => scale);
 }
 
 /** VP9 (profile 0) first, with what goes with it; everything else stays in its order. */

@@ -38,14 +38,21 @@ interface Layer {
 
 export class FrameDescriber {
   private readonly layers = new Map<number, Layer>();
-  private captureHeight = 0;
 
-  /** `scales`: by how much each simulcast layer is scaled down, lowest quality first ([4, 2, 1]; [1] for one layer). */
-  constructor(private readonly scales: readonly number[]) {}
+  /**
+   * `scales`: by how much each simulcast layer is scaled down, lowest quality first ([4, 2, 1]; [1] for one layer).
+   * `captureHeight`: of the picture before scaling, pixels; it helps to rank layers while not all have shown up.
+   */
+  constructor(
+    private scales: readonly number[],
+    private captureHeight = 0,
+  ) {}
 
-  /** The height of the picture before scaling; helps to rank layers while not all of them have shown up. */
-  setCaptureHeight(pixels: number): void {
-    this.captureHeight = pixels;
+  /** The picture has another size from here. */
+  setCapture(height: number, scales: readonly number[]): void {
+    this.captureHeight = height;
+    this.scales = scales;
+    this.layers.clear();
   }
 
   /** The description of a frame; undefined when it must not be sent (empty, or a codec that we cannot seal). */

@@ -31,7 +31,8 @@ export type ToWorker =
   | { readonly type: "member-gone"; readonly sender: number }
   /** Firefox: make key frames on all video senders. */
   | { readonly type: "key-frame" }
-  | { readonly type: "capture-height"; readonly name: string; readonly pixels: number }
+  /** A sender's picture has another size from here, and its layers other scales. */
+  | { readonly type: "capture"; readonly name: string; readonly height: number; readonly scales: readonly number[] }
   /** Own transforms and slots of a closed PeerConnection are forgotten. Keys and counters stay. */
   | { readonly type: "connection-closed" };
 

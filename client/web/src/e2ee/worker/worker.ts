@@ -34,8 +34,7 @@ function fail(error: unknown): void {
 scope.onrtctransform = ({ transformer }) => {
   const options = transformer.options as TransformOptions;
   if (options.direction === "send") {
-    const describer = new FrameDescriber(options.scales);
-    describer.setCaptureHeight(options.captureHeight);
+    const describer = new FrameDescriber(options.scales, options.captureHeight);
     describers.set(options.name, describer);
     senders.push(transformer);
     pipe(transformer, sendTransform(keys, describer));
@@ -69,8 +68,8 @@ scope.onmessage = ({ data }) => {
     case "key-frame":
       for (const sender of senders) sender.generateKeyFrame?.().catch(() => undefined);
       break;
-    case "capture-height":
-      describers.get(data.name)?.setCaptureHeight(data.pixels);
+    case "capture":
+      describers.get(data.name)?.setCapture(data.height, data.scales);
       break;
     case "connection-closed":
       senders = [];

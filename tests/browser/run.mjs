@@ -1,0 +1,104 @@
+// Browser tests: real browsers in a call through a real server.
+// Usage: node run.mjs [--bin DIR] [--only WORDS] [--list]
+//   --bin   folder with sotto-server (default: build/release/bin of the repository)
+//   --only  scenarios whose name contains WORDS (the first one always runs: it fills the call)
+// Screenshots go to tests/artefacts/. SOTTO_CHROMIUM and SOTTO_FIREFOX name other browsers.
+
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+import { launchChromium, launchFirefox } from "./support/browsers.mjs";
+import { Person } from "./support/person.mjs";
+import { SottoServer } from "./support/server.mjs";
+import { scenarios } from "./scenarios.mjs";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const artefacts = resolve(here, "../artefacts");
+
+const { values: options } = parseArgs({
+  options: {
+    bin: { type: "string", default: resolve(here, "../../build/release/bin") },
+    only: { type: "string" },
+    list: { type: "boolean", default: false },
+  },
+});
+
+const chosen = scenarios.filter(({ name }, i) => i === 0 || options.only === undefined || name.includes(options.only));
+
+/** Chromium makes three simulcast layers from this size on. */
+const LARGE = { width: "960", height: "540" };
+
+async function fillCall(context) {
+  const { chromium, firefox, server } = context;
+  const seats = [
+    [chromium, "Ada", LARGE],
+    [chromium, "Ben", {}],
+    [chromium, "Cleo", {}],
+    [firefox, "Finn", {}],
+  ];
+  for (const [browser, name, query] of seats) {
+    const person = await Person.open(browser, server, name, { query });
+    context.people.push(person);
+    await person.join();
+  }
+}
+
+async function runScenario(scenario, context) {
+  const skipped = scenario.skip?.(context);
+  if (skipped !== undefined) {
+    console.log(`skip  ${scenario.name} (${skipped})`);
+    return true;
+  }
+  const started = performance.now();
+  const seconds = () => `${((performance.now() - started) / 1000).toFixed(1)} s`;
+  try {
+    const remark = await scenario.run(context);
+    console.log(`ok    ${scenario.name} (${seconds()}${remark ? `; ${remark}` : ""})`);
+    return true;
+  } catch (error) {
+    console.log(`FAIL  ${scenario.name} (${seconds()})\n${error instanceof Error ? error.stack : error}`);
+    for (const person of context.people) {
+      await person.screenshot(join(artefacts, `failed-${person.name}.png`)).catch(() => undefined);
+    }
+    return false;
+  }
+}
+
+async function main() {
+  if (options.list) return scenarios.forEach(({ name }) => console.log(name));
+  if (!existsSync(join(options.bin, "sotto-server"))) {
+    console.error(`there is no sotto-server in ${options.bin}: build it first, or name its folder with --bin`);
+    return (process.exitCode = 2);
+  }
+  await mkdir(artefacts, { recursive: true });
+  const context = { bin: options.bin, people: [], folder: await mkdtemp(join(tmpdir(), "sotto-browser-")) };
+  context.shoot = (person, name) => person.screenshot(join(artefacts, `${name}.png`));
+  let failures = 0;
+  try {
+    const rooms = { max_participants: 6 };
+    context.server = await SottoServer.start(options.bin, { rooms });
+    [context.chromium, context.firefox] = await Promise.all([launchChromium(), launchFirefox()]);
+    await fillCall(context);
+    for (const scenario of chosen) if (!(await runScenario(scenario, context))) failures++;
+  } catch (error) {
+    console.log(`FAIL  the call could not be set up\n${error instanceof Error ? error.stack : error}`);
+    for (const person of context.people) {
+      await person.screenshot(join(artefacts, `failed-${person.name}.png`)).catch(() => undefined);
+      console.log(`${person.name}: ${person.complaints.join("\n")}`);
+    }
+    failures++;
+  } finally {
+    await Promise.allSettled([context.chromium?.close(), context.firefox?.close()]);
+    await context.server?.stop();
+    if (context.server) await writeFile(join(artefacts, "server.log"), context.server.output);
+    await rm(context.folder, { recursive: true, force: true });
+  }
+  console.log(failures === 0 ? "all scenarios hold" : `${failures} failed; screenshots and server.log in ${artefacts}`);
+  process.exitCode = failures === 0 ? 0 : 1;
+}
+
+await main();

@@ -56,7 +56,7 @@ void RemoteStreams::bind(const SlotsChanged::Slot& slot) {
 }
 
 void RemoteStreams::clearSlots() {
-  for (const auto& [mid, binding] : bound_) interrupt(binding.participant, binding.source);
+  // What played goes on in the new connection: the time between is a gap like any other.
   bound_.clear();
   wished_.clear();
 }
@@ -68,6 +68,18 @@ void RemoteStreams::setWishes(std::span<const control::SlotWish> wishes) {
       wished_[wish.mid] = {wish.participant, wish.source};
     }
   }
+  for (auto& [key, stream] : streams_) {
+    if (key.second != TrackSource::Microphone && !expected(key)) stream.continuous = false;
+  }
+}
+
+bool RemoteStreams::expected(const StreamKey& key) const {
+  for (const auto* table : {&bound_, &wished_}) {
+    for (const auto& [mid, binding] : *table) {
+      if (binding.participant == key.first && binding.source == key.second) return true;
+    }
+  }
+  return false;
 }
 
 const Participant* RemoteStreams::find(const std::string& id) const {

@@ -51,6 +51,8 @@ class RemoteStreams {
     TrackSource source = TrackSource::Camera;
   };
 
+  /// Plays in a slot, or was asked for.
+  bool expected(const StreamKey& key) const;
   void installKeys(const Member& member);
   const Participant* find(const std::string& id) const;
   const Participant* findSender(uint16_t sender) const;

@@ -22,6 +22,8 @@ class KeyFrameRequests {
   static constexpr base::TimeDelta forgetAfter = base::TimeDelta::millis(1'200);
   static constexpr size_t maxStreams = 12;
 
+  KeyFrameRequests() { sent_.fill(base::Timestamp::minusInfinity()); }
+
   /// A recipient cannot go on without a key frame of the publisher's stream `ssrc`. To be repeated by whoever
   /// still waits (a wish not repeated for `forgetAfter` lapses).
   void want(uint32_t ssrc, base::Timestamp now);
@@ -45,9 +47,6 @@ class KeyFrameRequests {
   std::array<Wish, maxStreams> wishes_{};
   std::array<base::Timestamp, burst> sent_;  ///< oldest first
   size_t count_ = 0;
-
- public:
-  KeyFrameRequests() { sent_.fill(base::Timestamp::minusInfinity()); }
 };
 
 }  // namespace sotto::forward

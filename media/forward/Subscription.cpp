@@ -29,6 +29,11 @@ void Subscription::onSourceGone(const Source* source) {
   }
 }
 
+void Subscription::restart() {
+  selector_.restart();
+  next_.restart();
+}
+
 void Subscription::setTarget(const LayerSelector::Target& target, Timestamp now) {
   (handingOver() ? next_ : selector_).setTarget(target, now);
 }

@@ -31,6 +31,8 @@ class Subscription {
   uint8_t playingTemporal() const { return selector_.currentTemporal(); }
   bool watches(const Source* source) const { return source == bound_ || source == playing_; }
 
+  /// Frames were not offered for a while: nothing goes out before a key frame.
+  void restart();
   void setTarget(const LayerSelector::Target& target, base::Timestamp now);
   /// The selector of the bound source.
   const LayerSelector& selector() const { return handingOver() ? next_ : selector_; }

@@ -25,8 +25,8 @@ uint32_t TimestampMapper::map(const Input& input, bool sameClock) {
     const int64_t most = ticks(input.arrival - lastArrival_) + ticks(maxJump);
     if (input.switched || step <= 0 || step > most) step = stepOnSwitch(input, sameClock);
     if (input.switched && !sameClock) ahead_ = 0;
-    // The key frame of a switch may show the moment of the frame sent last, or one before: a millisecond keeps
-    // the order, and what that was too much is taken from the steps that follow.
+    // The key frame of a switch may show the moment of the frame sent last, or one before: a millisecond
+    // keeps the order, and what that was too much is taken from the steps that follow.
     const int64_t wanted = step - ahead_;
     step = std::max(wanted, ticks(TimeDelta::millis(1)));
     ahead_ = step - wanted;

@@ -139,6 +139,15 @@ TEST_CASE(
   subscription.setTarget({first.layer, allTemporalLayers, false}, now);
   REQUIRE(subscription.onFrame(first, alice, 1, now, sink).forwards());
 
+  SECTION("after a pause in which frames were not offered, only a key frame goes on") {
+    subscription.restart();
+    FrameSpec delta;
+    delta.timestamp = 9'000;
+    CHECK(!subscription.onFrame(alice.onFrame(maker.make(delta), {}, now), alice, 1, now, sink).forwards());
+    CHECK(subscription.awaitedStream() == 1);
+    key.timestamp = 18'000;
+    CHECK(subscription.onFrame(alice.onFrame(maker.make(key), {}, now), alice, 1, now, sink).forwards());
+  }
   SECTION("after a second") {
     subscription.bind(&bob, now);
     CHECK(!subscription.onTime(now + TimeDelta::millis(999)));

@@ -52,8 +52,9 @@ export class LocalMedia {
 
   /** The picture of a screen, window or tab that the person picks; rejects when they change their mind. */
   async openScreen(): Promise<MediaStreamTrack> {
-    if (this.options.camera === "timecode") {
-      return syntheticCamera(1280, 720, 15, `${this.label}'s screen`, true).getVideoTracks()[0]!;
+    if (this.options.camera === "timecode" || this.options.camera === "scene") {
+      const timecode = this.options.camera === "timecode";
+      return syntheticCamera(1280, 720, 15, this.label, timecode, "document").getVideoTracks()[0]!;
     }
     if (typeof navigator.mediaDevices?.getDisplayMedia !== "function") {
       throw new DeviceError("This browser cannot share the screen.");

@@ -44,7 +44,7 @@ export class CallView {
   private readonly callLockIcon = icon("lock");
   private readonly callLock = el("span", { class: "call-lock" });
   private readonly callLockText = el("span");
-  private readonly summary = el("pre", { class: "summary", hidden: true, "aria-label": "Statistics of the connection" });
+  private readonly summary = el("div", { class: "summary", hidden: true, "aria-label": "Statistics of the connection" });
   private readonly controls: Controls;
   private readonly audio = new AudioOutput();
   private readonly tiles = new Map<string, TileView>();
@@ -74,7 +74,8 @@ export class CallView {
       { class: "call" },
       header,
       this.banner,
-      el("div", { class: "stage-area" }, this.grid, this.summary),
+      this.summary,
+      el("div", { class: "stage-area" }, this.grid),
       this.controls.element,
       this.toast,
       this.audio.element,
@@ -211,7 +212,9 @@ export class CallView {
     this.drawHeader();
     this.drawBanner();
     this.summary.hidden = !this.statisticsOn;
-    if (this.statisticsOn) setText(this.summary, summaryLines(call.statistics).join("\n"));
+    if (this.statisticsOn) {
+      this.summary.replaceChildren(...summaryLines(call.statistics).map((line) => el("span", {}, line)));
+    }
     this.controls.update({
       microphoneOn: call.own.get("microphone")?.muted === false,
       cameraOn: call.own.get("camera")?.muted === false,

@@ -56,6 +56,7 @@ Result<ParticipantPtr> Admission::join(uint64_t id, const JoinRequest& request,
   }
   ++directory_.metrics.joins;
   sendReply(id, *participant, false);
+  if (!(*room)->speakers.empty()) participant->send(speakersEvent((*room)->speakers));
   (*room)->broadcast(participantJoinedEvent(participant->view), participant.get());
   media_.place(*room);
   return participant;

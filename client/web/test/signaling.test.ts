@@ -171,6 +171,15 @@ test("a token that has expired while away is replaced by a fresh one", async () 
   await signaling.leave();
 });
 
+test("a socket that gave way to another one of the same device stays away", async () => {
+  const { signaling, sockets, log } = client([acceptJoin]);
+  await signaling.start();
+  sockets[0]!.drop(4001);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(sockets.length, 1);
+  assert.deepEqual(log, ["joined resumed=false", "failed replaced"]);
+});
+
 test("after leaving nothing reconnects", async () => {
   const { signaling, sockets, log } = client([acceptJoin]);
   await signaling.start();

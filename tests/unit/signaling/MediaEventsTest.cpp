@@ -45,6 +45,15 @@ TEST_CASE("Speakers are told to everybody") {
   CHECK(call.bob.events("speakers").at(0)["speakers"] == expected);
 }
 
+TEST_CASE("Who joins while somebody speaks is told so") {
+  Call call;
+  call.world.service.onMediaEvent(control::SpeakersChanged{"demo", {{call.bob.self(), 20}}});
+  Client carol(call.world);
+  carol.join("carol");
+  CHECK(carol.events("speakers").at(0)["speakers"] ==
+        json::array({{{"participant", call.bob.self()}, {"level", 20}}}));
+}
+
 TEST_CASE("Layers are told to their owner") {
   Call call;
   call.world.service.onMediaEvent(

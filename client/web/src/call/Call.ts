@@ -71,7 +71,8 @@ export class Call implements SignalingListener {
   private published: Promise<PublishedKeys> | undefined;
   private readonly trackers = new Map<number, E2eeTracker>();
   private readonly ownTracker = new OwnE2eeTracker();
-  private readonly plan: SlotPlan;
+  private plan = new SlotPlan(0);
+  private limits = { audioSlots: 0, videoSlots: 0 };
   private views: readonly View[] = [];
   private lastWishes = "";
   private subscribeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -80,7 +81,6 @@ export class Call implements SignalingListener {
   private connections = 0;
 
   constructor(private readonly options: CallOptions) {
-    this.plan = new SlotPlan(options.videoSlots);
     this.signaling = new SignalingClient(
       { connect: options.connect, token: options.token, suites: ["duo", "aes128gcm", "aes256gcm"] },
       this,
@@ -189,6 +189,11 @@ export class Call implements SignalingListener {
   joined(reply: JoinReply): void {
     const fresh = this.self === undefined || !reply.resumed;
     this.self = reply.self;
+    const { audioSlots, videoSlots } = reply.limits;
+    this.limits = {
+      audioSlots: Math.min(this.options.audioSlots, audioSlots),
+      videoSlots: Math.min(this.options.videoSlots, videoSlots),
+    };
     for (const id of this.roster.keys()) {
       if (!reply.roster.some((participant) => participant.id === id)) this.removeParticipant(id);
     }
@@ -233,8 +238,7 @@ export class Call implements SignalingListener {
     "participant-updated": ({ participant }) => this.updateParticipant(participant),
     "participant-left": ({ participant, reason }) => {
       if (participant !== this.self?.id) return this.removeParticipant(participant);
-      const message = reason === "removed" ? "You were removed from the room." : "The server ended your session.";
-      this.failed(new RequestError("removed", message));
+      this.failed(new RequestError(reason === "removed" ? "replaced" : "removed", "The session has ended."));
     },
     slots: ({ slots }) => {
       for (const { mid, participant, source } of slots) {
@@ -259,6 +263,7 @@ export class Call implements SignalingListener {
       this.phase = "media-lost";
       void this.connectMedia();
     },
+    removed: () => this.failed(new RequestError("replaced", "Joined from somewhere else.")),
     stopping: () => undefined,
     error: ({ error }) => console.warn(`sotto: ${error.code}: ${error.message}`),
   };
@@ -304,8 +309,7 @@ export class Call implements SignalingListener {
     const media = new MediaConnection(
       {
         worker: this.options.worker,
-        audioSlots: this.options.audioSlots,
-        videoSlots: this.options.videoSlots,
+        ...this.limits,
         codec: this.options.codec,
         offer: (request) => this.signaling.request<OfferReply>("offer", request),
         onStateChange: (state) => this.mediaStateChanged(media, state),
@@ -314,6 +318,7 @@ export class Call implements SignalingListener {
       published,
     );
     this.media = media;
+    if (this.plan.size !== this.limits.videoSlots) this.plan = new SlotPlan(this.limits.videoSlots);
     this.slots.clear();
     for (const { key, kind, transceiver } of media.slots) {
       const none = { participant: undefined, source: undefined, verifiedSender: undefined, layer: undefined };

@@ -33,6 +33,10 @@ export class SlotPlan {
     this.held = new Array<string | undefined>(slots).fill(undefined);
   }
 
+  get size(): number {
+    return this.held.length;
+  }
+
   /** The view for each slot, in the order of the slots; undefined: nothing. */
   assign(views: readonly View[]): (View | undefined)[] {
     const wanted = [...views].sort((a, b) => b.priority - a.priority).slice(0, this.held.length);

@@ -19,6 +19,7 @@ const TEXTS: Record<string, { title: string; text: string }> = {
   media_unavailable: { title: "No media at the moment", text: "The server has no capacity for media right now. Try again." },
   connection_lost: { title: "Connection lost", text: "The server could not be reached. Check your network and join again." },
   removed: { title: "You are out of the call", text: "The server has ended your session." },
+  replaced: { title: "You joined from somewhere else", text: "This call goes on in another window or tab." },
   no_common_codec: { title: "No common codec", text: "This browser offers no video format that the server forwards." },
 };
 

@@ -30,6 +30,9 @@ export interface SignalingOptions {
 /** Waits between attempts, in ms; the session can be resumed for 30 s, and a server that restarts is back by then. */
 const RETRY_DELAYS_MS = [0, 250, 500, 1000, 2000, 3000, 5000, 5000, 8000, 8000, 10_000];
 
+/** The close code of a socket that gave way to another of the same device. */
+const CLOSE_REPLACED = 4001;
+
 /** Refusals that trying again cannot change. */
 const FINAL_CODES = new Set([
   "unsupported_version",
@@ -92,8 +95,8 @@ export class SignalingClient {
     await socket.opened;
     const early: [ServerEventName, unknown][] = [];
     socket.onEvent = (name, data) => early.push([name, data]);
-    let lost = false;
-    socket.onClose = () => (lost = true);
+    let lost: number | undefined;
+    socket.onClose = (code) => (lost = code);
     const reply = await socket.request<JoinReply>("join", {
       version: PROTOCOL_VERSION,
       token,
@@ -110,12 +113,19 @@ export class SignalingClient {
     this.listener.joined(reply);
     socket.onEvent = (name, data) => this.listener.event(name, data as never);
     for (const [name, data] of early) this.listener.event(name, data as never);
-    socket.onClose = () => void this.reconnect();
-    if (lost) void this.reconnect();
+    socket.onClose = (code) => void this.lost(code);
+    if (lost !== undefined) void this.lost(lost);
+  }
+
+  private lost(code: number): Promise<void> | void {
+    this.socket = undefined;
+    if (this.left) return;
+    // Coming back would push the other one out, which would come back in turn.
+    if (code === CLOSE_REPLACED) return this.listener.failed(new RequestError("replaced", "Joined from somewhere else."));
+    return this.reconnect();
   }
 
   private async reconnect(): Promise<void> {
-    this.socket = undefined;
     for (const [index, delay] of RETRY_DELAYS_MS.entries()) {
       if (this.left) return;
       this.listener.reconnecting(index + 1);

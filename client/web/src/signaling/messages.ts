@@ -92,6 +92,7 @@ export interface ServerEvents {
   layers: { readonly slots: readonly LayerInfo[] };
   "media-connected": object;
   "media-restart": { readonly reason: string };
+  removed: { readonly reason: string };
   stopping: { readonly reason: string };
   error: { readonly error: ErrorInfo };
 }

@@ -64,7 +64,7 @@ size_t std::hash<sotto::base::SocketAddress>::operator()(
   uint64_t low = 0;
   std::memcpy(&high, address.ip.data(), 8);
   std::memcpy(&low, address.ip.data() + 8, 8);
-  uint64_t mixed = (high ^ (low * 0x9e3779b97f4a7c15u)) + address.port;
+  uint64_t mixed = (high ^ (low * 0x9e3779b97f4a7c15u)) + address.port + (uint64_t{address.via} << 16);
   mixed ^= mixed >> 32;
   mixed *= 0xd6e8feb86659fd93u;
   return static_cast<size_t>(mixed ^ (mixed >> 32));

@@ -1,4 +1,4 @@
-// An IP address and UDP/TCP port, without any socket header. media/net turns it into a sockaddr.
+// A peer's IP address and UDP/TCP port, without any socket header. media/net turns it into a sockaddr.
 #pragma once
 
 #include <array>
@@ -14,6 +14,9 @@ struct SocketAddress {
   /// IPv4 is kept in its IPv4-mapped IPv6 form (::ffff:a.b.c.d), so that one comparison serves both.
   std::array<uint8_t, 16> ip{};
   uint16_t port = 0;
+  /// Which of our own addresses the datagrams of this peer come to, so that answers leave from there: a
+  /// number of media/net, carried along by everybody else. 0: the routing table decides.
+  uint8_t via = 0;
 
   static SocketAddress v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port);
   /// Parses a literal "127.0.0.1" or "::1" (no brackets, no names); nullopt when it is neither.

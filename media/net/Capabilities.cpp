@@ -17,7 +17,7 @@ constexpr int patienceMs = 50;
 constexpr size_t probeSize = 100;
 
 /// What reaches `to` when two datagrams leave `from` in one batch.
-size_t exchange(UdpSocket& from, const UdpSocket& to) {
+size_t exchange(UdpSocket& from, UdpSocket& to) {
   base::DatagramBatch batch(4096, 4);
   const std::vector<uint8_t> datagram(probeSize, 0x5a);
   batch.append(to.localAddress(), datagram);

@@ -8,8 +8,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <vector>
 
+#include "media/net/PacketInfo.hpp"
 #include "media/net/SocketName.hpp"
 
 namespace sotto::net {
@@ -23,19 +25,27 @@ constexpr size_t plainMessages = 64;
 constexpr int maxErrorsSkipped = 8;
 
 struct Control {
-  alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof(int))> bytes{};
+  alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof(int)) + packetInfoSpace> bytes{};
 };
 
-/// The length of the datagrams that were joined into this message; 0 when none were.
-size_t segmentSizeOf(const msghdr& header) {
-  for (const cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr;
-       part = CMSG_NXTHDR(const_cast<msghdr*>(&header), const_cast<cmsghdr*>(part))) {
-    if (part->cmsg_level != SOL_UDP || part->cmsg_type != UDP_GRO) continue;
-    int size = 0;
-    std::memcpy(&size, CMSG_DATA(part), sizeof size);
-    return size > 0 ? static_cast<size_t>(size) : 0;
+/// What the kernel says about a message beside its bytes.
+struct Ancillary {
+  size_t segmentSize = 0;  ///< length of the datagrams that were joined into it; 0 when none were
+  std::optional<IpBytes> destination;
+};
+
+Ancillary ancillaryOf(msghdr& header) {
+  Ancillary told;
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+    if (part->cmsg_level == SOL_UDP && part->cmsg_type == UDP_GRO) {
+      int size = 0;
+      std::memcpy(&size, CMSG_DATA(part), sizeof size);
+      told.segmentSize = size > 0 ? static_cast<size_t>(size) : 0;
+    } else if (const auto destination = destinationOf(*part)) {
+      told.destination = destination;
+    }
   }
-  return 0;
+  return told;
 }
 
 }  // namespace
@@ -63,22 +73,23 @@ struct ReceiveBatch::Impl {
     header.msg_controllen = controls[i].bytes.size();
   }
   /// Takes over message `i` of the last call unless it is empty or cut off.
-  void accept(size_t i) {
+  void accept(size_t i, LocalAddresses& locals) {
     const size_t size = headers[i].msg_len;
     if (size == 0) return;
     if ((headers[i].msg_hdr.msg_flags & MSG_TRUNC) != 0) {
       ++counters.oversized;
       return;
     }
-    const size_t joined = segmentSizeOf(headers[i].msg_hdr);
-    const size_t segment = joined == 0 ? size : joined;
+    const Ancillary told = ancillaryOf(headers[i].msg_hdr);
+    const size_t segment = told.segmentSize == 0 ? size : told.segmentSize;
     const size_t whole = size / segment, last = size % segment;
     const size_t oversized = (segment > maxDatagram ? whole : 0) + (last > maxDatagram ? 1 : 0);
     counters.oversized += oversized;
     counters.datagrams += whole + (last > 0 ? 1 : 0) - oversized;
     counters.bytes += size;
-    messages[received++] = {base::MutableByteView(buffer).subspan(i * messageBytes, size), segment,
-                            fromSocketName(names[i])};
+    base::SocketAddress from = fromSocketName(names[i]);
+    if (told.destination) from.via = locals.indexOf(*told.destination);
+    messages[received++] = {base::MutableByteView(buffer).subspan(i * messageBytes, size), segment, from};
   }
 
   size_t messageBytes, count;
@@ -97,7 +108,7 @@ ReceiveBatch::ReceiveBatch(ReceiveBatch&&) noexcept = default;
 ReceiveBatch& ReceiveBatch::operator=(ReceiveBatch&&) noexcept = default;
 ReceiveBatch::~ReceiveBatch() = default;
 
-bool ReceiveBatch::receive(const UdpSocket& socket) {
+bool ReceiveBatch::receive(UdpSocket& socket) {
   impl_->received = 0;
   int count = -1;
   for (int attempt = 0; count < 0 && attempt < maxErrorsSkipped; ++attempt) {
@@ -107,7 +118,7 @@ bool ReceiveBatch::receive(const UdpSocket& socket) {
                      nullptr);
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
   }
-  for (int i = 0; i < count; ++i) impl_->accept(static_cast<size_t>(i));
+  for (int i = 0; i < count; ++i) impl_->accept(static_cast<size_t>(i), socket.localAddresses());
   return count > 0;
 }
 

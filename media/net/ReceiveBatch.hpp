@@ -29,7 +29,7 @@ class ReceiveBatch {
   ~ReceiveBatch();
 
   /// Takes what waits in the socket, up to what the buffers hold. False when nothing waited.
-  bool receive(const UdpSocket& socket);
+  bool receive(UdpSocket& socket);
   /// Calls `visit(base::MutableByteView datagram, const base::SocketAddress& from)` for each datagram of the
   /// last receive(), in order. The visitor may change the bytes.
   template <typename Visitor>

@@ -23,7 +23,7 @@ namespace {
 constexpr size_t messagesPerCall = 128;
 
 struct Control {
-  alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof(uint16_t))> bytes{};
+  alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof(uint16_t)) + packetInfoSpace> bytes{};
 };
 
 class FileDescriptor {
@@ -74,12 +74,14 @@ struct UdpSocket::Impl {
   bool sendPlain(const base::DatagramBatch::Entry& entry, base::ByteView bytes);
   bool afterError(int error, const base::DatagramBatch::Entry& entry, base::ByteView bytes);
   void dropRest(std::span<const base::DatagramBatch::Entry> rest);
-  int sendOne(base::ByteView datagram, const SocketName& name);
+  int sendOne(base::ByteView datagram, const SocketName& name, uint8_t via);
+  void addAncillary(msghdr& header, Control& control, uint16_t segmentSize, uint8_t via) const;
 
   FileDescriptor socket;
   int family;
   Capabilities capabilities;
   base::SocketAddress local;
+  LocalAddresses locals;
   int receiveBuffer = 0;
   int sendBuffer = 0;
   SendCounters counters;
@@ -122,6 +124,10 @@ base::Expected<UdpSocket> UdpSocket::open(const UdpOptions& options, const Capab
   if (capabilities.gro) {
     impl->capabilities.gro = setsockopt(socket, SOL_UDP, UDP_GRO, &on, sizeof on) == 0;
   }
+  // Bound to one address, all answers leave from it anyway.
+  if (address.isUnspecified() && !enablePacketInfo(socket, family)) {
+    return base::fail(describe("setsockopt IP_PKTINFO", address));
+  }
   return UdpSocket(std::move(impl));
 }
 
@@ -130,6 +136,9 @@ int UdpSocket::fd() const {
 }
 const base::SocketAddress& UdpSocket::localAddress() const {
   return impl_->local;
+}
+LocalAddresses& UdpSocket::localAddresses() {
+  return impl_->locals;
 }
 const Capabilities& UdpSocket::capabilities() const {
   return impl_->capabilities;
@@ -171,16 +180,31 @@ size_t UdpSocket::Impl::fill(std::span<const base::DatagramBatch::Entry> entries
     header.msg_namelen = names[i].length;
     header.msg_iov = &pieces[i];
     header.msg_iovlen = 1;
-    if (entry.segments < 2) continue;
-    header.msg_control = controls[i].bytes.data();
-    header.msg_controllen = controls[i].bytes.size();
-    cmsghdr* part = CMSG_FIRSTHDR(&header);
-    part->cmsg_level = SOL_UDP;
-    part->cmsg_type = UDP_SEGMENT;
-    part->cmsg_len = CMSG_LEN(sizeof(uint16_t));
-    std::memcpy(CMSG_DATA(part), &entry.segmentSize, sizeof entry.segmentSize);
+    addAncillary(header, controls[i], entry.segments < 2 ? uint16_t{0} : entry.segmentSize,
+                 entry.destination.via);
   }
   return count;
+}
+
+/// `segmentSize` 0: one datagram. Leaves the header without control messages when none is needed.
+void UdpSocket::Impl::addAncillary(msghdr& header, Control& control, uint16_t segmentSize,
+                                   uint8_t via) const {
+  const IpBytes* source = locals.find(via);
+  if (segmentSize == 0 && source == nullptr) return;
+  header.msg_control = control.bytes.data();
+  header.msg_controllen = control.bytes.size();
+  cmsghdr* part = CMSG_FIRSTHDR(&header);
+  size_t used = 0;
+  if (segmentSize != 0) {
+    part->cmsg_level = SOL_UDP;
+    part->cmsg_type = UDP_SEGMENT;
+    part->cmsg_len = CMSG_LEN(sizeof segmentSize);
+    std::memcpy(CMSG_DATA(part), &segmentSize, sizeof segmentSize);
+    used += CMSG_SPACE(sizeof segmentSize);
+    part = reinterpret_cast<cmsghdr*>(control.bytes.data() + used);
+  }
+  if (source != nullptr) used += addPacketInfo(family, *source, *part);
+  header.msg_controllen = used;
 }
 
 void UdpSocket::Impl::sendBatched(const base::DatagramBatch& batch) {
@@ -226,14 +250,20 @@ bool UdpSocket::Impl::afterError(int error, const base::DatagramBatch::Entry& en
   return sendPlain(entry, bytes);
 }
 
-int UdpSocket::Impl::sendOne(base::ByteView datagram, const SocketName& name) {
+int UdpSocket::Impl::sendOne(base::ByteView datagram, const SocketName& name, uint8_t via) {
+  // sendmsg does not write to what it sends.
+  iovec piece{const_cast<uint8_t*>(datagram.data()), datagram.size()};
+  msghdr header{};
+  header.msg_name = const_cast<sockaddr*>(&name.generic);
+  header.msg_namelen = name.length;
+  header.msg_iov = &piece;
+  header.msg_iovlen = 1;
+  Control control;
+  addAncillary(header, control, 0, via);
   // A second attempt: ECONNREFUSED tells of an earlier datagram, and EINTR of nothing.
   for (int attempt = 0; attempt < 2; ++attempt) {
     ++counters.systemCalls;
-    if (sendto(socket.get(), datagram.data(), datagram.size(), MSG_DONTWAIT, &name.generic, name.length) >=
-        0) {
-      return 0;
-    }
+    if (sendmsg(socket.get(), &header, MSG_DONTWAIT) >= 0) return 0;
     if (errno != EINTR && errno != ECONNREFUSED) break;
   }
   return errno;
@@ -249,7 +279,7 @@ bool UdpSocket::Impl::sendPlain(const base::DatagramBatch::Entry& entry, base::B
   for (unsigned left = entry.segments; !bytes.empty(); --left) {
     const base::ByteView datagram = bytes.first(std::min(bytes.size(), size_t{entry.segmentSize}));
     bytes = bytes.subspan(datagram.size());
-    const int error = sendOne(datagram, name);
+    const int error = sendOne(datagram, name, entry.destination.via);
     if (isFull(error)) {
       counters.droppedFull += left;
       return false;

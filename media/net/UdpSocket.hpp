@@ -1,5 +1,5 @@
 // A worker's UDP socket: non-blocking, for both IP versions, many datagrams to a system call where the kernel
-// can do that. After open() it makes only the calls sendmmsg, sendto, recvmmsg and close.
+// can do that. After open() it makes only the calls sendmmsg, sendmsg, recvmmsg and close.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include "media/base/Expected.hpp"
 #include "media/base/SocketAddress.hpp"
 #include "media/net/Capabilities.hpp"
+#include "media/net/PacketInfo.hpp"
 
 namespace sotto::net {
 
@@ -41,6 +42,8 @@ class UdpSocket {
   /// For epoll; readable when datagrams wait.
   int fd() const;
   const base::SocketAddress& localAddress() const;
+  /// What SocketAddress::via stands for on this socket; filled by ReceiveBatch when bound to all addresses.
+  LocalAddresses& localAddresses();
   /// What this socket uses: of the capabilities given to open() those that it was granted.
   const Capabilities& capabilities() const;
   /// What the kernel granted in bytes (it counts its own overhead in).

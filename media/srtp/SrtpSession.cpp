@@ -49,7 +49,7 @@ std::unique_ptr<SrtpReceiver> makeSrtpReceiver(Profile profile, base::ByteView k
   return std::make_unique<GcmReceiver>(GcmSessionKeys::derive(key, salt));
 }
 
-void prepareSrtp() {
+std::unique_ptr<SrtpSender> prepareSrtp() {
   for (Profile profile : {Profile::Aes128CmSha1_80, Profile::AeadAes128Gcm, Profile::AeadAes256Gcm}) {
     const std::vector<uint8_t> key(keyLength(profile)), salt(saltLength(profile));
     const auto sender = makeSrtpSender(profile, key, salt);
@@ -60,6 +60,9 @@ void prepareSrtp() {
       static_cast<void>(receiver->unprotectRtp(base::MutableByteView(packet).first(*size)));
     }
   }
+  const Profile libraryProfile = Profile::Aes128CmSha1_80;
+  return makeSrtpSender(libraryProfile, std::vector<uint8_t>(keyLength(libraryProfile)),
+                        std::vector<uint8_t>(saltLength(libraryProfile)));
 }
 
 }  // namespace sotto::srtp

@@ -61,7 +61,9 @@ std::unique_ptr<SrtpSender> makeSrtpSender(Profile profile, base::ByteView key, 
 std::unique_ptr<SrtpReceiver> makeSrtpReceiver(Profile profile, base::ByteView key, base::ByteView salt);
 
 /// Opens and seals once with every profile, so that the libraries load what they load lazily. A process that
-/// gives up its right to open files calls this first. Throws std::runtime_error as the makers above do.
-void prepareSrtp();
+/// gives up its right to open files calls this first and keeps what is returned for as long as it makes
+/// sessions: with the last session of its own, libsrtp2's NSS would unload what it could not load again.
+/// Throws std::runtime_error as the makers above do.
+[[nodiscard]] std::unique_ptr<SrtpSender> prepareSrtp();
 
 }  // namespace sotto::srtp

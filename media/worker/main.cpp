@@ -36,7 +36,7 @@ int run(int argc, char** argv) {
   auto socket = net::UdpSocket::open({options->address}, capabilities);
   if (!socket) return complain(socket.error().message, 1);
   const dtls::Certificate certificate = dtls::Certificate::generate();
-  srtp::prepareSrtp();
+  const auto srtpLibraries = srtp::prepareSrtp();
 
   control::WorkerReady ready;
   ready.udpPort = socket->localAddress().port;

@@ -48,7 +48,7 @@ Bytes run(srtp_err_status_t (*function)(srtp_t, void*, int*), const Oracle& orac
 }  // namespace
 
 TEST_CASE("libsrtp2 seals and opens AES-GCM packets as we do") {
-  prepareSrtp();
+  const auto libraries = prepareSrtp();
   for (Profile profile : {Profile::AeadAes128Gcm, Profile::AeadAes256Gcm}) {
     for (uint64_t seed = 1; seed <= 4; ++seed) {
       INFO("profile " << static_cast<int>(profile) << " seed " << seed);
@@ -84,7 +84,7 @@ TEST_CASE("libsrtp2 seals and opens AES-GCM packets as we do") {
 }
 
 TEST_CASE("SRTCP that is authenticated but not encrypted is opened, and its E flag is protected") {
-  prepareSrtp();
+  const auto libraries = prepareSrtp();
   SeededRandom random(5);
   const Profile profile = Profile::AeadAes128Gcm;
   const Bytes key = randomBytes(random, keyLength(profile)), salt = randomBytes(random, saltLength(profile));

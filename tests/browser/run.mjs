@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 import { launchChromium, launchFirefox } from "./support/browsers.mjs";
+import { makeMedia, NativeClient } from "./support/nativeClient.mjs";
 import { Person } from "./support/person.mjs";
 import { SottoServer } from "./support/server.mjs";
 import { scenarios } from "./scenarios.mjs";
@@ -79,6 +80,8 @@ async function main() {
   context.shoot = (person, name) => person.screenshot(join(artefacts, `${name}.png`));
   let failures = 0;
   try {
+    // Before the browsers take all of the machine.
+    if (NativeClient.available(options.bin)) context.media = await makeMedia(join(context.folder, "media"), 25);
     const rooms = { max_participants: 6 };
     context.server = await SottoServer.start(options.bin, { rooms });
     [context.chromium, context.firefox] = await Promise.all([launchChromium(), launchFirefox()]);

@@ -141,6 +141,11 @@ export class Call implements SignalingListener {
     return this.signaling.request("rate-cap", { bitsPerSecond });
   }
 
+  /** What was last asked for, as JSON. */
+  get wishes(): string {
+    return this.lastWishes;
+  }
+
   /** Loses the signaling socket, as a network that fails would. For tests. */
   dropSignaling(): void {
     this.signaling.drop();

@@ -72,6 +72,7 @@ function snapshot(call: Call, view: CallView) {
       verifiedSender,
       layer,
     })),
+    wishes: call.wishes,
     statistics: call.statistics,
   };
 }

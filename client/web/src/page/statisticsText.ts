@@ -42,9 +42,10 @@ export function summaryLines(statistics: Statistics): string[] {
     `down ${rateText(down)}  up ${rateText(up)}`,
   ];
   const video = layers.filter(({ kind, bitsPerSecond }) => kind === "video" && bitsPerSecond > 0);
-  for (const { rid, width, height, framesPerSecond, bitsPerSecond } of video.sort((a, b) => b.height - a.height)) {
+  for (const { rid, width, height, framesPerSecond, bitsPerSecond, limitedBy } of video.sort((a, b) => b.height - a.height)) {
     const name = rid === "" ? "screen" : `layer ${rid}`;
-    lines.push(`${name}  ${width}×${height}  ${Math.round(framesPerSecond)} fps  ${rateText(bitsPerSecond)}`);
+    const limit = ["cpu", "bandwidth"].includes(limitedBy) ? `  limited by ${limitedBy}` : "";
+    lines.push(`${name}  ${width}×${height}  ${Math.round(framesPerSecond)} fps  ${rateText(bitsPerSecond)}${limit}`);
   }
   return lines;
 }

@@ -24,6 +24,8 @@ export interface LayerStatistics {
   readonly height: number;
   readonly framesPerSecond: number;
   readonly bitsPerSecond: number;
+  /** Why the layer is not better: "none", "cpu", "bandwidth" or "other"; empty where the browser does not say. */
+  readonly limitedBy: string;
 }
 
 export interface Statistics {
@@ -96,6 +98,7 @@ export class StatisticsReader {
       height: NUMBER(entry, "frameHeight"),
       framesPerSecond: NUMBER(entry, "framesPerSecond"),
       bitsPerSecond: rates.bitsPerSecond,
+      limitedBy: TEXT(entry, "qualityLimitationReason"),
     };
   }
 

@@ -154,7 +154,8 @@ TEST_CASE("An answer leaves from the address that the question came to") {
   for (const Capabilities& capabilities : variants) {
     UdpSocket all = openAt(SocketAddress{}, capabilities);
     UdpSocket peer = openAt(SocketAddress::v4(127, 0, 0, 2, 0), capabilities);
-    for (const uint8_t last : {uint8_t{3}, uint8_t{4}}) {  // neither is what the routing table would answer from: 127.0.0.1
+    for (const uint8_t last :
+         {uint8_t{3}, uint8_t{4}}) {  // neither is what the routing table would answer from: 127.0.0.1
       const SocketAddress asked = SocketAddress::v4(127, 0, 0, last, all.localAddress().port);
       DatagramBatch batch(4096, 10);
       batch.append(asked, Bytes{1});

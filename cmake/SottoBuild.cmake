@@ -28,7 +28,8 @@ target_compile_options(sotto_build INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # GCC 12's flow analysis reports inlined library code: string concatenation always, the sanitizers' own
   # branches when they are on. These are warnings about <string> and <functional>, never about us.
-  target_compile_options(sotto_build INTERFACE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow)
+  target_compile_options(sotto_build INTERFACE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow
+                         -Wno-stringop-overread)
   if(SOTTO_SANITIZE)
     target_compile_options(sotto_build INTERFACE -Wno-maybe-uninitialized)
   endif()

@@ -59,10 +59,11 @@ class LogReader(threading.Thread):
         self.start()
 
     def run(self):
-        for line in self._stream:
-            with self._changed:
-                self.lines.append(line.rstrip("\n"))
-                self._changed.notify_all()
+        with self._stream:
+            for line in self._stream:
+                with self._changed:
+                    self.lines.append(line.rstrip("\n"))
+                    self._changed.notify_all()
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -124,6 +125,7 @@ class Server:
                 self.process.kill()
                 self.process.wait()
                 raise AssertionError("the server did not stop on SIGTERM; log:\n" + self.log.text())
+        self.log.join(DEADLINE_S)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def worker_pids(self):
@@ -178,6 +180,7 @@ class Client:
     def finish(self, timeout=DEADLINE_S):
         """Waits for the client to end by itself; returns (exit code, report or None)."""
         code = self.process.wait(timeout)
+        self.log.join(DEADLINE_S)  # the last lines may still lie in the pipe
         report = json.loads(self.report_path.read_text()) if self.report_path.exists() else None
         return code, report
 

@@ -34,6 +34,10 @@ struct HttpContext {
   std::function<void()> onEmpty;  ///< called when the last session has gone
   uint64_t requests = 0;
   uint64_t refused = 0;
+  /// Requests that were not answered as asked, and why.
+  uint64_t malformed = 0, headersTooLarge = 0, bodiesTooLarge = 0, timedOut = 0;
+  /// WebSockets that the server ended by itself, and why.
+  uint64_t idle = 0, slowReaders = 0, messagesTooLarge = 0, notText = 0;
   bool stopping = false;
 
   void add(Session& session) { sessions.insert(&session); }

@@ -165,7 +165,15 @@ std::vector<control::Counter> HttpServer::counters() const {
   const HttpContext& shared = *impl_->shared;
   return {{"http_connections", shared.sessions.size()},
           {"http_connections_refused_total", shared.refused},
-          {"http_requests_total", shared.requests}};
+          {"http_requests_total", shared.requests},
+          {"http_requests_rejected_total{reason=\"malformed\"}", shared.malformed},
+          {"http_requests_rejected_total{reason=\"headers_too_large\"}", shared.headersTooLarge},
+          {"http_requests_rejected_total{reason=\"body_too_large\"}", shared.bodiesTooLarge},
+          {"http_requests_rejected_total{reason=\"timeout\"}", shared.timedOut},
+          {"websockets_closed_total{reason=\"idle\"}", shared.idle},
+          {"websockets_closed_total{reason=\"slow_reader\"}", shared.slowReaders},
+          {"websockets_closed_total{reason=\"message_too_large\"}", shared.messagesTooLarge},
+          {"websockets_closed_total{reason=\"not_text\"}", shared.notText}};
 }
 
 }  // namespace sotto::server

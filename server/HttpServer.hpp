@@ -47,7 +47,8 @@ class HttpServer {
   /// Closes every connection at once.
   void abort();
 
-  /// Connections that are open, connections refused for their number, requests answered.
+  /// Connections that are open, connections refused for their number, requests answered, and what was refused
+  /// or cut off by its reason.
   std::vector<control::Counter> counters() const;
 
  private:

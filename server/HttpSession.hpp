@@ -67,15 +67,20 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   void onRead(beast::error_code error) {
     responding_ = true;
     if (error == http::error::header_limit) {
+      ++context_->headersTooLarge;
       return refuse(errorResponse(431, "too_large", "the request's headers are too large"));
     }
     if (error == http::error::body_limit) {
+      ++context_->bodiesTooLarge;
       return refuse(errorResponse(413, "too_large", "the request's body is too large"));
     }
     if (error.category() == make_error_code(http::error::bad_method).category() &&
         error != http::error::end_of_stream && error != http::error::partial_message) {
+      ++context_->malformed;
       return refuse(errorResponse(400, "bad_request", "this is not HTTP: " + error.message()));
     }
+    // An idle connection ends the same way, and is nobody's fault.
+    if (error == beast::error::timeout && (parser_->got_some() || buffer_.size() != 0)) ++context_->timedOut;
     if (error) return close();
     ++context_->requests;
     const auto& request = parser_->get();

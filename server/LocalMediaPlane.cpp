@@ -44,8 +44,10 @@ void LocalMediaPlane::request(const std::string& room, control::RequestBody body
   // Freed at once: a CreateRoom that follows may find a better place, as nothing of the room is left.
   if (closes) placement_.remove(room);
   supervisor_.request(*worker, std::move(body),
-                      [this, room, fresh, done = std::move(done)](const control::Reply& reply) {
-                        if (fresh && !reply.error.empty()) placement_.remove(room);
+                      [this, room, fresh, worker, done = std::move(done)](const control::Reply& reply) {
+                        // When the worker was lost meanwhile the room may be on its way to another.
+                        const bool there = placement_.find(room) == worker;
+                        if (fresh && there && !reply.error.empty()) placement_.remove(room);
                         done(reply);
                       });
 }
@@ -60,7 +62,7 @@ void LocalMediaPlane::noteEndpoints(const std::string& room, const control::Requ
 
 std::optional<signaling::MediaAddress> LocalMediaPlane::address(const std::string& room) const {
   const auto worker = placement_.find(room);
-  if (!worker || !ready_[*worker]) return std::nullopt;
+  if (!worker || !ready_[*worker] || !supervisor_.isReady(*worker)) return std::nullopt;
   signaling::MediaAddress address;
   address.candidates = announced_;
   for (base::SocketAddress& candidate : address.candidates) candidate.port = ready_[*worker]->udpPort;

@@ -61,6 +61,7 @@ struct Server::Impl {
 
   Routes::Sources sources();
   std::string metricsText(const LocalMediaPlane::AllStatistics& workers) const;
+  bool runOne();
   void startWorkers();
   void startListening();
   void waitForSignal();
@@ -79,6 +80,8 @@ struct Server::Impl {
   asio::signal_set signals;
   asio::steady_timer deadline;
   int exitCode = 0;
+  uint64_t faults = 0;   ///< handlers that threw
+  bool serving = false;  ///< start-up has succeeded
   bool stopping = false;
   bool over = false;
 };
@@ -94,8 +97,21 @@ int Server::run() {
   impl_->media.setListener(impl_->signaling.service());
   impl_->waitForSignal();
   impl_->startWorkers();
-  while (!impl_->over && impl_->io.run_one() != 0) impl_->signaling.arm();
+  while (!impl_->over && impl_->runOne()) impl_->signaling.arm();
   return impl_->exitCode;
+}
+
+/// One handler; false when none is left. Once the server serves, an error in one handler ends what that
+/// handler was about (its connection goes with it) and not the calls of everybody else.
+bool Server::Impl::runOne() {
+  try {
+    return io.run_one() != 0;
+  } catch (const std::exception& error) {
+    if (!serving) throw;
+    ++faults;
+    logError(fmt::format("an error in the program ended one handler: {}", error.what()));
+    return true;
+  }
 }
 
 Routes::Sources Server::Impl::sources() {
@@ -122,6 +138,7 @@ std::string Server::Impl::metricsText(const LocalMediaPlane::AllStatistics& work
   metrics.add("workers", media.workers());
   metrics.add("workers_ready", media.supervisor().readyWorkers());
   metrics.add("worker_restarts_total", media.supervisor().restarts());
+  metrics.add("handler_faults_total", faults);
   for (const control::Counter& counter : http.counters()) metrics.add(counter);
   for (const control::Counter& counter : signaling.service().counters()) metrics.add(counter);
   for (size_t worker = 0; worker < workers.size(); ++worker) {
@@ -142,6 +159,7 @@ void Server::Impl::startWorkers() {
 void Server::Impl::startListening() {
   const auto port = http.listen();
   if (!port) return fail(port.error().message);
+  serving = true;
   logInfo("media is announced at " + joined(announced));
   if (config.auth.development) {
     logWarning(

@@ -56,7 +56,10 @@ class WebSocketSession final : public Session,
   void send(std::string text) override {
     if (closing_) return;
     queuedBytes_ += text.size();
-    if (queuedBytes_ > context_->clients.maxQueueBytes) return close(1008, "reads too slowly");
+    if (queuedBytes_ > context_->clients.maxQueueBytes) {
+      ++context_->slowReaders;
+      return close(1008, "reads too slowly");
+    }
     queue_.push_back(std::move(text));
     if (!writing_) write();
   }
@@ -88,9 +91,11 @@ class WebSocketSession final : public Session,
 
   void read() {
     socket_.async_read(buffer_, [self = this->shared_from_this()](ErrorCode error, size_t) {
+      if (error == boost::beast::websocket::error::message_too_big) ++self->context_->messagesTooLarge;
       if (error) return self->end();
       self->lastSeen_ = Clock::now();
       if (!self->socket_.got_text()) {
+        ++self->context_->notText;
         self->close(1003, "only text messages are taken");
       } else if (!self->closing_) {
         const auto bytes = self->buffer_.cdata();
@@ -132,7 +137,10 @@ class WebSocketSession final : public Session,
 
   void checkLife() {
     const auto now = Clock::now();
-    if (now >= lastSeen_ + idleTimeout()) return abort();
+    if (now >= lastSeen_ + idleTimeout()) {
+      ++context_->idle;
+      return abort();
+    }
     if (now >= nextPing_ && !pinging_) {
       nextPing_ = now + std::chrono::seconds(context_->clients.pingIntervalSeconds);
       pinging_ = true;

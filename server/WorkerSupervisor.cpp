@@ -313,17 +313,21 @@ void WorkerSupervisor::Impl::onEnd(size_t index, const std::shared_ptr<Life>& li
   life->channel.close();
   worker.life.reset();
 
-  failOpen(worker, fmt::format("media worker {} {}", index, reason));
-  if (stopping) return finishIfStopped();
-
+  const std::string error = fmt::format("media worker {} {}", index, reason);
+  if (stopping) {
+    failOpen(worker, error);
+    return finishIfStopped();
+  }
   const bool goodOne = life->ready && steady_clock::now() - life->began > goodLife;
   const milliseconds wait = backoff(goodOne ? 0 : worker.failures);
   worker.failures = goodOne ? 0 : worker.failures + 1;
+  // Told first, so that whoever hears that its request failed finds out that the worker is gone.
   if (life->ready) {
     listener->onWorkerLost(index, reason);
   } else {
     listener->onWorkerFailed(index, reason);
   }
+  failOpen(worker, error);
   startAgain(index, wait);
 }
 

@@ -70,8 +70,15 @@ Result<TokenClaims> Admission::authorize(const JoinRequest& request) const {
     return tl::make_unexpected(std::move(error));
   }
   auto claims = verifyToken(settings.authSecret, request.token, directory_.now.unixMs / 1000);
-  if (!claims) return claims;
+  const auto countFault = [this](TokenFault fault) {
+    ++directory_.metrics.tokenFaults[static_cast<size_t>(fault)];
+  };
+  if (!claims) {
+    countFault(claims.error().fault);
+    return tl::make_unexpected(claims.error().error);
+  }
   if (request.room && *request.room != claims->room) {
+    countFault(TokenFault::OtherRoom);
     return refuse(ErrorCode::Unauthorized, "the token is for another room");
   }
   if (directory_.policyOf(claims->room) == control::E2eePolicy::Required) {
@@ -84,7 +91,7 @@ Result<TokenClaims> Admission::authorize(const JoinRequest& request) const {
         });
     if (!allowed) return refuse(ErrorCode::SuiteNotAllowed, "none of your suites is allowed in this room");
   }
-  return claims;
+  return *std::move(claims);
 }
 
 ParticipantPtr Admission::resumable(const JoinRequest& request, const TokenClaims& claims) const {

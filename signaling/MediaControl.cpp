@@ -185,6 +185,17 @@ void MediaControl::takeUpOffer(const ParticipantPtr& participant) {
   auto negotiated = negotiate(input, directory_.random);
   if (!negotiated) return failOffer(participant, offer.pending, negotiated.error());
   offer.negotiated = std::move(*negotiated);
+  // Nobody could open these frames, and the worker would drop each of them: better said at once.
+  const bool saysHow = request.e2ee || !participant->view.e2ee.empty();
+  if (room->e2ee() == control::E2eePolicy::Required && !offer.negotiated.agreement.tracks.empty() &&
+      !saysHow) {
+    return failOffer(participant, offer.pending,
+                     {ErrorCode::E2eeRequired,
+                      "tracks of this room are sealed end to end: the offer lacks \"e2ee\"",
+                      0,
+                      {},
+                      {}});
+  }
   setUp(participant, std::move(offer));
 }
 
@@ -304,13 +315,15 @@ void MediaControl::failOffer(const ParticipantPtr& participant, const Participan
 void MediaControl::requestFor(const ParticipantPtr& participant, uint64_t id, control::RequestBody body) {
   participant->busy = true;
   ask(participant->room->name(), std::move(body),
-      [this, weak = std::weak_ptr<Participant>(participant), connectionId = participant->connectionId,
-       id](const control::Reply& reply) {
+      [this, weak = std::weak_ptr<Participant>(participant), connectionId = participant->connectionId, id,
+       attempt = participant->room->placementAttempt](const control::Reply& reply) {
         const ParticipantPtr found = weak.lock();
         if (!found || found->room == nullptr) return;
         if (reply.error.empty()) {
           answer(*found, connectionId, okReply(id));
-        } else if (!directory_.mediaPlane.address(found->room->name())) {
+        } else if (attempt != found->room->placementAttempt ||
+                   !directory_.mediaPlane.address(found->room->name())) {
+          // Not refused: the worker went away before it could answer.
           refuse(*found, connectionId, id, noWorker());
         } else {
           refuse(*found, connectionId, id,

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "signaling/RequestError.hpp"
+#include "signaling/Tokens.hpp"
 
 namespace sotto::signaling {
 
@@ -22,7 +23,9 @@ struct Metrics {
   uint64_t closedForRate = 0;     ///< sockets closed for sending too much too long
   uint64_t closedForSize = 0;     ///< sockets closed for a message over the limit
   uint64_t closedForSilence = 0;  ///< sockets that did not join in time
-  std::array<uint64_t, errorCodeCount> errors{};  ///< errors told to clients, by code
+  uint64_t closedForFault = 0;    ///< sockets closed because their message brought out an error of ours
+  std::array<uint64_t, tokenFaultCount> tokenFaults{};  ///< tokens refused, by reason
+  std::array<uint64_t, errorCodeCount> errors{};        ///< errors told to clients, by code
 };
 
 }  // namespace sotto::signaling

@@ -2,6 +2,7 @@
 #include "signaling/Service.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <unordered_map>
 #include <variant>
 
@@ -22,6 +23,7 @@ constexpr uint16_t closeNormal = 1000;
 constexpr uint16_t closeGoingAway = 1001;
 constexpr uint16_t closePolicy = 1008;
 constexpr uint16_t closeTooBig = 1009;
+constexpr uint16_t closeInternalError = 1011;
 constexpr uint16_t closeTryLater = 1013;
 
 /// A socket that goes on sending too much is closed after this many refusals, none of them this long apart.
@@ -154,6 +156,23 @@ struct Service::Impl {
     socket.participant = std::move(*joined);
   }
 
+  /// A message brought out an error in this program. What it left half done is unknown, so the session ends
+  /// with its socket: the client comes back with a fresh one, and nobody else notices.
+  void endAfterFault(ConnectionId id) {
+    ++directory.metrics.closedForFault;
+    const auto found = sockets.find(id);
+    if (found == sockets.end()) return;
+    const Socket socket = std::move(found->second);
+    sockets.erase(found);
+    const RequestError error{ErrorCode::Internal, "the server failed at this message", 0, {}, {}};
+    directory.count(error);
+    socket.connection->send(errorEvent(error));
+    socket.connection->close(closeInternalError, "internal error");
+    if (!socket.participant) return;
+    socket.participant->connection.reset();
+    admission.leave(socket.participant, "removed");
+  }
+
   void leave(ConnectionId id, Socket& socket, uint64_t request) {
     socket.connection->send(okReply(request));
     const ParticipantPtr participant = socket.participant;
@@ -233,7 +252,12 @@ std::vector<control::Counter> Service::Impl::counters() const {
       {"signaling_closed_total{reason=\"rate\"}", m.closedForRate},
       {"signaling_closed_total{reason=\"size\"}", m.closedForSize},
       {"signaling_closed_total{reason=\"no_join\"}", m.closedForSilence},
+      {"signaling_closed_total{reason=\"internal\"}", m.closedForFault},
   };
+  for (size_t i = 0; i < m.tokenFaults.size(); ++i) {
+    const std::string reason(tokenFaultName(static_cast<TokenFault>(i)));
+    list.push_back({"signaling_tokens_refused_total{reason=\"" + reason + "\"}", m.tokenFaults[i]});
+  }
   for (size_t i = 0; i < m.errors.size(); ++i) {
     const std::string code(errorCodeName(static_cast<ErrorCode>(i)));
     list.push_back({"signaling_errors_total{code=\"" + code + "\"}", m.errors[i]});
@@ -254,7 +278,11 @@ ConnectionId Service::onOpen(std::shared_ptr<Connection> connection, Now now) {
 
 void Service::onMessage(ConnectionId id, std::string_view text, Now now) {
   impl_->directory.now = now;
-  impl_->message(id, text);
+  try {
+    impl_->message(id, text);
+  } catch (const std::exception&) {
+    impl_->endAfterFault(id);
+  }
 }
 
 void Service::onClose(ConnectionId id, Now now) {

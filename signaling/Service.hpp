@@ -36,7 +36,8 @@ class Service final : public MediaPlaneListener {
   /// A socket has opened. The connection is kept until onClose() or until the service has closed it. May be
   /// closed at once (1013) when there are too many.
   ConnectionId onOpen(std::shared_ptr<Connection> connection, Now now);
-  /// One text message. Ignored for an id that is closed or was never open.
+  /// One text message. Ignored for an id that is closed or was never open. An exception that it brings out
+  /// ends this client's session (1011) and goes no further.
   void onMessage(ConnectionId id, std::string_view text, Now now);
   /// The socket is gone, whoever closed it. Safe to call for an id that the service has closed itself.
   void onClose(ConnectionId id, Now now);

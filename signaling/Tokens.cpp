@@ -3,6 +3,7 @@
 
 #include <jwt.h>
 
+#include <array>
 #include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -30,17 +31,18 @@ Jwt decode(const std::string& token, const std::string& secret) {
   return jwt_decode(&jwt, token.c_str(), key, static_cast<int>(secret.size())) == 0 ? Jwt(jwt) : nullptr;
 }
 
-tl::unexpected<RequestError> unauthorized(std::string message) {
-  return refuse(ErrorCode::Unauthorized, std::move(message));
+tl::unexpected<TokenRefusal> unauthorized(TokenFault fault, std::string message) {
+  return tl::make_unexpected(TokenRefusal{fault, {ErrorCode::Unauthorized, std::move(message), 0, {}, {}}});
 }
 
 /// For a token that libjwt would not take with our secret.
-std::string whyNotDecoded(const std::string& token) {
+tl::unexpected<TokenRefusal> whyNotDecoded(const std::string& token) {
   const Jwt unchecked = decode(token, "");
-  if (!unchecked) return "the token is not a JWT";
+  if (!unchecked) return unauthorized(TokenFault::Malformed, "the token is not a JWT");
   const char* algorithm = jwt_get_header(unchecked.get(), "alg");
   const bool expected = algorithm != nullptr && std::string_view(algorithm) == "HS256";
-  return expected ? "the token's signature does not fit" : "the token must be signed with HS256";
+  return unauthorized(TokenFault::Signature, expected ? "the token's signature does not fit"
+                                                      : "the token must be signed with HS256");
 }
 
 /// Reads one claim after the other and keeps the first complaint.
@@ -92,7 +94,7 @@ class ClaimReader {
   std::string complaint_;
 };
 
-Result<TokenClaims> readClaims(const json& object, int64_t unixSeconds) {
+tl::expected<TokenClaims, TokenRefusal> readClaims(const json& object, int64_t unixSeconds) {
   ClaimReader reader(object);
   TokenClaims claims;
   const auto expiresAt = reader.time("exp");
@@ -105,13 +107,20 @@ Result<TokenClaims> readClaims(const json& object, int64_t unixSeconds) {
   claims.name = reader.text("name", claims.user);
   claims.publish = reader.grant("publish");
   claims.subscribe = reader.grant("subscribe");
-  if (!reader.complaint().empty()) return unauthorized(reader.complaint());
-  if (unixSeconds >= claims.expiresAt) return unauthorized("the token has expired");
-  if (claims.notBefore && unixSeconds < *claims.notBefore) return unauthorized("the token is not valid yet");
+  if (!reader.complaint().empty()) return unauthorized(TokenFault::Claims, reader.complaint());
+  if (unixSeconds >= claims.expiresAt) return unauthorized(TokenFault::Expired, "the token has expired");
+  if (claims.notBefore && unixSeconds < *claims.notBefore)
+    return unauthorized(TokenFault::NotYetValid, "the token is not valid yet");
   return claims;
 }
 
 }  // namespace
+
+std::string_view tokenFaultName(TokenFault fault) {
+  static constexpr std::array<std::string_view, tokenFaultCount> names{
+      "missing", "malformed", "signature", "claims", "expired", "not_yet_valid", "other_room"};
+  return names[static_cast<size_t>(fault)];
+}
 
 base::Expected<std::string> issueToken(const std::string& secret, const TokenClaims& claims) {
   if (secret.size() < minSecretBytes) return base::fail("the secret must have at least 32 bytes");
@@ -140,18 +149,22 @@ base::Expected<std::string> issueToken(const std::string& secret, const TokenCla
   return std::string(encoded.get());
 }
 
-Result<TokenClaims> verifyToken(const std::string& secret, std::string_view token, int64_t unixSeconds) {
-  if (token.empty()) return unauthorized("a token is needed");
-  if (token.size() > maxTokenBytes) return unauthorized("the token is longer than 8192 bytes");
-  if (token.find('\0') != token.npos) return unauthorized("the token is not a JWT");
-  if (secret.size() < minSecretBytes)
-    return refuse(ErrorCode::Internal, "the server has no usable auth.secret");
+tl::expected<TokenClaims, TokenRefusal> verifyToken(const std::string& secret, std::string_view token,
+                                                    int64_t unixSeconds) {
+  if (token.empty()) return unauthorized(TokenFault::Missing, "a token is needed");
+  if (token.size() > maxTokenBytes)
+    return unauthorized(TokenFault::Malformed, "the token is longer than 8192 bytes");
+  if (token.find('\0') != token.npos) return unauthorized(TokenFault::Malformed, "the token is not a JWT");
+  if (secret.size() < minSecretBytes) {
+    RequestError error{ErrorCode::Internal, "the server has no usable auth.secret", 0, {}, {}};
+    return tl::make_unexpected(TokenRefusal{TokenFault::Signature, std::move(error)});
+  }
   const std::string text(token);
   const Jwt jwt = decode(text, secret);
-  if (!jwt || jwt_get_alg(jwt.get()) != JWT_ALG_HS256) return unauthorized(whyNotDecoded(text));
+  if (!jwt || jwt_get_alg(jwt.get()) != JWT_ALG_HS256) return whyNotDecoded(text);
   const Text claims(jwt_get_grants_json(jwt.get(), nullptr), &std::free);
   const json object = claims ? json::parse(claims.get(), nullptr, false) : json();
-  if (!object.is_object()) return unauthorized("the token has no claims");
+  if (!object.is_object()) return unauthorized(TokenFault::Claims, "the token has no claims");
   return readClaims(object, unixSeconds);
 }
 

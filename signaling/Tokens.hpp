@@ -28,11 +28,23 @@ struct TokenClaims {
   std::optional<int64_t> notBefore;  ///< claim "nbf", Unix seconds
 };
 
+/// Why a token was refused, for the metrics.
+enum class TokenFault { Missing, Malformed, Signature, Claims, Expired, NotYetValid, OtherRoom };
+constexpr size_t tokenFaultCount = static_cast<size_t>(TokenFault::OtherRoom) + 1;
+/// "not_yet_valid".
+std::string_view tokenFaultName(TokenFault fault);
+
+struct TokenRefusal {
+  TokenFault fault = TokenFault::Malformed;
+  RequestError error;
+};
+
 /// Fails when the secret is too short or a claim is not what verifyToken() would take.
 base::Expected<std::string> issueToken(const std::string& secret, const TokenClaims& claims);
 
 /// Every refusal is Unauthorized with a sentence of its own: not a JWT, another algorithm (none included),
 /// signature, expired, not yet valid, a claim missing or of the wrong type. `unixSeconds` is the time now.
-Result<TokenClaims> verifyToken(const std::string& secret, std::string_view token, int64_t unixSeconds);
+tl::expected<TokenClaims, TokenRefusal> verifyToken(const std::string& secret, std::string_view token,
+                                                    int64_t unixSeconds);
 
 }  // namespace sotto::signaling

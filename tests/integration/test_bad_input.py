@@ -12,6 +12,7 @@ import time
 import unittest
 
 import harness
+import media
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -79,6 +80,9 @@ class BadInput(unittest.TestCase):
                 reply = self.signaling(scenario)
                 self.assert_error(reply, "unauthorized")
                 messages.add(reply["error"]["message"])
+        metrics = self.server.metrics()
+        for reason in ("expired", "signature", "claims", "not_yet_valid", "malformed"):
+            self.assertGreaterEqual(metrics[f'sotto_signaling_tokens_refused_total{{reason="{reason}"}}'], 1, reason)
         self.assertGreaterEqual(len(messages), 5, messages)
         self.assertTrue(self.signaling(lambda c: c.join("demo", "Alice", token=jwt(claims())))["ok"])
 
@@ -111,6 +115,7 @@ class BadInput(unittest.TestCase):
                 await client.receive()
             self.assertEqual(1009, caught.exception.rcvd.code if caught.exception.rcvd else 1009)
         self.signaling(scenario)
+        self.server.wait_metric('sotto_websockets_closed_total{reason="message_too_large"}', lambda v: v >= 1)
 
     def test_a_flood_of_messages_is_held_back(self):
         async def scenario(client):
@@ -182,6 +187,10 @@ class BadInput(unittest.TestCase):
         sockets[0].settimeout(harness.DEADLINE_S)
         while sockets[0].recv(4096):
             pass
+        self.server.wait_metric('sotto_http_requests_rejected_total{reason="timeout"}', lambda v: v >= 1)
+        for reason in ("malformed", "headers_too_large", "body_too_large"):
+            self.assertGreaterEqual(
+                self.server.metrics()[f'sotto_http_requests_rejected_total{{reason="{reason}"}}'], 1, reason)
         for connection in sockets:
             connection.close()
 
@@ -193,6 +202,32 @@ class BadInput(unittest.TestCase):
                         self.server.url + "/api/token", method="POST", data=body), timeout=harness.DEADLINE_S)
                 self.assertEqual(400, caught.exception.code)
                 self.assertIn("error", json.loads(caught.exception.read()))
+
+
+class Vanishing(unittest.TestCase):
+    def test_a_client_that_vanishes_leaves_the_room_after_its_time_and_keeps_nobody_waiting(self):
+        options = ["--key", "5a" * 32, "--duration", 60]
+        media_options = ["--audio", media.audio(), "--video", ",".join(map(str, media.video_layers("vp8")))]
+        with harness.Server(extra={"clients": {"resume_timeout": 2}}) as server, \
+                harness.Client(server, "demo", "alice", *options, *media_options) as alice, \
+                harness.Client(server, "demo", "bob", *options, *media_options) as bob:
+            server.wait_metric("sotto_frames_forwarded_total", lambda value: value > 300)
+
+            async def scenario():
+                async with harness.Signaling(server) as carol:
+                    roster = (await carol.join("demo", "Carol"))["roster"]
+                    vanished = next(person["id"] for person in roster if person["name"] == "alice")
+                    alice.process.kill()
+                    alice.process.wait()
+                    updated = await carol.event("participant-updated")
+                    self.assertEqual((vanished, False),
+                                     (updated["participant"]["id"], updated["participant"]["connected"]))
+                    left = await carol.event("participant-left")
+                    self.assertEqual((vanished, "timeout"), (left["participant"], left["reason"]))
+            asyncio.run(scenario())
+            self.assertEqual(1, server.metrics()["sotto_signaling_timeouts_total"])
+            server.wait_metric("sotto_endpoints", lambda value: value == 1)
+            self.assertIsNone(bob.process.poll(), bob.log.text())
 
 
 if __name__ == "__main__":

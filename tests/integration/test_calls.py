@@ -73,6 +73,7 @@ class Calls(unittest.TestCase):
             took = time.monotonic() - killed
             self.assertLess(took, 3 if "asan" not in str(harness.BIN) else 15)
             self.assertEqual(set(), set(victims) & set(server.worker_pids()))
+            self.assertEqual(0, server.metrics()['sotto_signaling_errors_total{code="internal"}'])
             self.assertIsNone(bob.process.poll(), bob.log.text()[before:])
             bob.stop()
             camera = stream(bob.finish()[1], "alice", "camera")

@@ -239,6 +239,7 @@ class Connections(unittest.TestCase):
                 received = b""
                 while block := silent.recv(4096):
                     received += block
+            server.wait_metric('sotto_websockets_closed_total{reason="idle"}', lambda value: value == 1)
             self.assertIn(b"\x89\x00", received.split(b"\r\n\r\n", 1)[1], "a ping frame")
 
     def test_a_client_that_answers_pings_stays(self):

@@ -150,8 +150,8 @@ struct Call::Impl final : public std::enable_shared_from_this<Impl>, private Sig
       session_.onSocketMessage(text, now());
       pump();
     };
-    handlers.onClosed = [this](const std::string& reason) {
-      session_.onSocketClosed(reason, now());
+    handlers.onClosed = [this](const std::string& reason, uint16_t code) {
+      session_.onSocketClosed(reason, now(), code);
       pump();
     };
     webSocket_ = WebSocketClient::open(loop_, *url_, verifyCertificate_, std::move(handlers));

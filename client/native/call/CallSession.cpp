@@ -15,6 +15,8 @@ constexpr auto firstBackoff = base::TimeDelta::millis(250);
 constexpr auto longestBackoff = base::TimeDelta::seconds(2);
 /// How long a server that does not answer `leave` is waited for.
 constexpr auto leaveTimeout = base::TimeDelta::seconds(2);
+/// The close code of a session or socket that gave way to another of the same device.
+constexpr uint16_t closeReplaced = 4001;
 
 /// Adds to the entry of the same layer, or as a new one.
 void addLayer(std::vector<LocalLayerStatistics>& layers, const LocalLayerStatistics& more) {
@@ -150,8 +152,9 @@ void CallSession::onSocketOpen(base::Timestamp now) {
   settle(now);
 }
 
-void CallSession::onSocketClosed(const std::string& reason, base::Timestamp now) {
+void CallSession::onSocketClosed(const std::string& reason, base::Timestamp now, uint16_t closeCode) {
   if (over()) return;
+  if (closeCode == closeReplaced) return onReplaced();
   const bool wasJoined = joined_;
   socketOpen_ = joined_ = false;
   asked_.clear();

@@ -49,7 +49,8 @@ class CallSession final {
   void onSocketOpen(base::Timestamp now);
   void onSocketMessage(std::string_view text, base::Timestamp now);
   /// Also when it could not be opened. `reason` is for a person.
-  void onSocketClosed(const std::string& reason, base::Timestamp now);
+  /// `closeCode`: the server's (RFC 6455 section 7.4), 0 when it has said none.
+  void onSocketClosed(const std::string& reason, base::Timestamp now, uint16_t closeCode = 0);
   void onDatagram(base::MutableByteView datagram, const base::SocketAddress& from, base::Timestamp now);
   void onTime(base::Timestamp now);
   base::Timestamp nextDeadline() const;
@@ -78,6 +79,7 @@ class CallSession final {
   // ---- signaling
   uint64_t ask(Asked what);
   void onReply(const ReplyMessage& reply, base::Timestamp now);
+  void onReplaced();
   void onRefused(Asked what, const ErrorInfo& error, base::Timestamp now);
   void onJoined(const JoinReply& reply, base::Timestamp now);
   void onAnswer(const std::string& sdp, base::Timestamp now);

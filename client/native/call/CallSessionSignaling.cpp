@@ -154,6 +154,11 @@ void CallSession::onAnswer(const std::string& sdp, base::Timestamp now) {
   if (offerWanted_) sendOffer();
 }
 
+/// Coming back would throw the other one out, which would come back in its turn.
+void CallSession::onReplaced() {
+  fail("this device has joined the call from somewhere else");
+}
+
 void CallSession::onEvent(const ServerMessage& message, base::Timestamp now) {
   if (const auto* joined = std::get_if<ParticipantJoined>(&message)) {
     remotes_.upsert(joined->member);
@@ -172,6 +177,8 @@ void CallSession::onEvent(const ServerMessage& message, base::Timestamp now) {
   } else if (const auto* restart = std::get_if<MediaRestart>(&message)) {
     lost("the server lost the media connection: " + restart->reason, now);
     scheduleMedia(now);
+  } else if (std::holds_alternative<Removed>(message)) {
+    onReplaced();
   } else if (const auto* stopping = std::get_if<Stopping>(&message)) {
     observer_.onWarning("the server is stopping: " + stopping->reason);
   } else if (const auto* error = std::get_if<ErrorEvent>(&message)) {

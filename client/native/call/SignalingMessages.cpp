@@ -159,6 +159,7 @@ base::Expected<ServerMessage> parseEvent(const Json& object) {
     return ServerMessage(std::move(event));
   }
   if (name == "media-restart") return ServerMessage(MediaRestart{text(object, "reason")});
+  if (name == "removed") return ServerMessage(Removed{text(object, "reason")});
   if (name == "stopping") return ServerMessage(Stopping{text(object, "reason")});
   if (name == "error") return ServerMessage(ErrorEvent{parseError(object)});
   return ServerMessage(OtherEvent{name});

@@ -64,6 +64,10 @@ struct Speakers {
 struct MediaRestart {
   std::string reason;
 };
+/// This session or socket gave way to another of the same device.
+struct Removed {
+  std::string reason;
+};
 struct Stopping {
   std::string reason;
 };
@@ -75,8 +79,9 @@ struct OtherEvent {
   std::string name;
 };
 
-using ServerMessage = std::variant<ReplyMessage, ParticipantJoined, ParticipantUpdated, ParticipantLeft,
-                                   SlotsChanged, Speakers, MediaRestart, Stopping, ErrorEvent, OtherEvent>;
+using ServerMessage =
+    std::variant<ReplyMessage, ParticipantJoined, ParticipantUpdated, ParticipantLeft, SlotsChanged, Speakers,
+                 MediaRestart, Removed, Stopping, ErrorEvent, OtherEvent>;
 
 /// Reads one message of the server; an error when it is not what the protocol says.
 base::Expected<ServerMessage> parseServerMessage(std::string_view text);

@@ -124,7 +124,10 @@ class Connection final : public WebSocketClient, public std::enable_shared_from_
   void readNext() {
     if (over_) return;
     stream_.async_read(buffer_, [self = this->shared_from_this()](beast::error_code error, size_t) {
-      if (error) return self->closed(self->describeEnd(error));
+      if (error) {
+        const bool said = error == websocket::error::closed;
+        return self->closed(self->describeEnd(error), said ? self->stream_.reason().code : uint16_t{0});
+      }
       if (self->over_) return;
       const auto bytes = self->buffer_.cdata();
       // The handler may drop this object's handlers: the message is taken out of the buffer first.
@@ -163,12 +166,12 @@ class Connection final : public WebSocketClient, public std::enable_shared_from_
     return text;
   }
 
-  void closed(const std::string& reason) {
+  void closed(const std::string& reason, uint16_t code = 0) {
     if (over_) return;
     over_ = true;
     const Handlers handlers = std::move(handlers_);
     beast::get_lowest_layer(stream_).close();
-    if (handlers.onClosed) handlers.onClosed(reason);
+    if (handlers.onClosed) handlers.onClosed(reason, code);
   }
 
   WebSocketUrl url_;

@@ -2,6 +2,7 @@
 // messages, closes. One object for one connection.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -32,8 +33,9 @@ class WebSocketClient {
   struct Handlers {
     std::function<void()> onOpen;
     std::function<void(std::string_view)> onText;
-    /// Exactly once, unless the object was dropped before; nothing follows. `reason` is for a person.
-    std::function<void(const std::string&)> onClosed;
+    /// Exactly once, unless the object was dropped before; nothing follows. `reason` is for a person, `code`
+    /// the server's close code (RFC 6455 section 7.4), 0 when it has said none.
+    std::function<void(const std::string& reason, uint16_t code)> onClosed;
   };
 
   virtual ~WebSocketClient() = default;

@@ -142,7 +142,7 @@ class World {
         "m=audio 9 UDP/TLS/RTP/SAVPF 96\na=mid:0\na=sendonly\na=rtcp-mux\na=rtpmap:96 opus/48000/2\n"
         "m=audio 9 UDP/TLS/RTP/SAVPF 96\na=mid:1\na=recvonly\na=rtcp-mux\na=rtpmap:96 opus/48000/2\n"
         "m=video 9 UDP/TLS/RTP/SAVPF 97\na=mid:2\na=recvonly\na=rtcp-mux\na=rtpmap:97 VP8/90000\n";
-    const json message{{"id", 2}, {"type", "offer"}, {"sdp", sdp}};
+    const json message{{"id", 2}, {"type", "offer"}, {"sdp", sdp}, {"e2ee", {{"suite", "duo"}}}};
     service_.onMessage(ids_[who], message.dump(), now_);
   }
 

@@ -201,6 +201,26 @@ TEST_CASE("A lost socket is opened again and the session resumed, with media unt
   CHECK(bench.session.statistics().mediaConnections == 1);
 }
 
+TEST_CASE("A device that has joined elsewhere gives way, and does not come back") {
+  Bench bench;
+  rtc::ServerPeer peer;
+  bench.connect(peer);
+  SECTION("told by the event") {
+    bench.say({{"event", "participant-left"}, {"participant", "p_me"}, {"reason", "removed"}});
+    bench.say({{"event", "removed"}, {"reason", "replaced"}});
+    CHECK(bench.closed == 1);
+    bench.session.onSocketClosed("closed", bench.now, 4001);
+  }
+  SECTION("told by the close code alone") {
+    bench.session.onSocketClosed("the server closed the connection (4001)", bench.now, 4001);
+  }
+  CHECK(bench.session.state() == CallState::Failed);
+  CHECK_THAT(bench.lastReason, Catch::Contains("somewhere else"));
+  bench.run(TimeDelta::seconds(5), &peer);
+  CHECK(bench.opened == 1);
+  CHECK(bench.session.nextDeadline() == Timestamp::plusInfinity());
+}
+
 TEST_CASE("A session that is gone is followed by a fresh one, under a fresh salt") {
   Bench bench;
   rtc::ServerPeer peer, next;

@@ -9,9 +9,11 @@ namespace {
 
 struct Listener : signaling::MediaPlaneListener {
   std::vector<std::string> lost;
+  std::function<void(const std::string& room)> whenLost;
   void onMediaEvent(const control::Event&) override {}
   void onRoomLost(const std::string& room, const std::string& reason) override {
     lost.push_back(room + ": " + reason);
+    if (whenLost) whenLost(room);
   }
 };
 
@@ -107,6 +109,33 @@ TEST_CASE_METHOD(Fixture, "the rooms of a killed worker are lost, and can be pla
   CHECK(create("a").empty());
   CHECK(plane.address("a")->fingerprint == plane.address("b")->fingerprint);
   CHECK(ask("c", control::CloseRoom{"c"}) == "the room has no worker");
+}
+
+TEST_CASE_METHOD(Fixture, "what a killed worker was asked fails once its rooms are known to be lost") {
+  startAll();
+  REQUIRE(create("a").empty());
+  const pid_t victim = plane.supervisor().pid(0);
+  // Stopped first, so that it cannot answer before it is killed.
+  REQUIRE(kill(victim, SIGSTOP) == 0);
+  std::vector<std::string> told;
+  listener.whenLost = [&](const std::string& room) {
+    told.push_back("lost " + room);
+    plane.request(
+        room, control::CreateRoom{room, control::E2eePolicy::Required, 3},
+        [&told, room](const control::Reply& reply) { told.push_back("placed " + room + reply.error); });
+  };
+  plane.request("a", control::SetRateCap{"a", "nobody", 1}, [&](const control::Reply& reply) {
+    told.push_back("failed " + std::string(reply.error.empty() ? "not" : "a"));
+  });
+  // In flight too: its failure must not take the place away that the room has on the other worker.
+  REQUIRE(create("b").empty());
+  plane.request("c", control::CreateRoom{"c", control::E2eePolicy::Required, 3},
+                [&](const control::Reply&) { told.push_back("failed c"); });
+  REQUIRE(kill(victim, SIGKILL) == 0);
+  runUntil([&] { return told.size() == 6; });
+  CHECK(told == std::vector<std::string>{"lost a", "lost c", "failed a", "failed c", "placed a", "placed c"});
+  CHECK(plane.address("a").has_value());
+  CHECK(plane.address("c").has_value());
 }
 
 TEST_CASE_METHOD(Fixture, "statistics come from every worker that answers") {

@@ -93,6 +93,14 @@ TEST_CASE("Whoever may not join is told why") {
   CHECK(Client::code(client.join("bob", "demo", {{"token", token}})) == "unauthorized");
   CHECK(client.joined["error"]["message"] == "the token has expired");
   CHECK(world.counter("signaling_errors_total{code=\"unauthorized\"}") == 3);
+  CHECK(world.counter("signaling_tokens_refused_total{reason=\"malformed\"}") == 1);
+  CHECK(world.counter("signaling_tokens_refused_total{reason=\"other_room\"}") == 1);
+  CHECK(world.counter("signaling_tokens_refused_total{reason=\"expired\"}") == 1);
+  CHECK(world.counter("signaling_tokens_refused_total{reason=\"signature\"}") == 0);
+  std::string forged = world.token("bob");
+  forged[forged.rfind('.') + 1] ^= 1;
+  CHECK(Client::code(client.join("bob", "demo", {{"token", forged}})) == "unauthorized");
+  CHECK(world.counter("signaling_tokens_refused_total{reason=\"signature\"}") == 1);
   CHECK_FALSE(client.connection->closeCode);
 }
 

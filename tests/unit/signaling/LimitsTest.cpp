@@ -62,12 +62,32 @@ TEST_CASE("Requests that pile up behind one are bounded") {
   World world;
   Client client(world);
   client.join("alice");
-  client.send({{"type", "offer"}, {"sdp", readSdp("chromium-simulcast")}});
+  client.send(offerOf("chromium-simulcast"));
   for (int i = 0; i < 32; ++i) client.send({{"type", "rate-cap"}, {"bitsPerSecond", i}});
   const uint64_t last = client.send({{"type", "rate-cap"}, {"bitsPerSecond", 5}});
   CHECK(Client::code(client.reply(last)) == "rate_limited");
   world.media.answerAll();
   CHECK(world.media.all<control::SetRateCap>().size() == 32);
+}
+
+TEST_CASE("An error of the program at one client's message ends that session and no other") {
+  World world;
+  Client alice(world), bob(world);
+  alice.join("alice");
+  bob.join("bob");
+  bob.forget();
+  world.media.throwNext = true;
+  alice.send(offerOf("chromium-simulcast"));
+  CHECK(alice.events("error").at(0)["error"]["code"] == "internal");
+  CHECK(alice.connection->closeCode == 1011);
+  CHECK(bob.events("participant-left").at(0)["participant"] == alice.self());
+  CHECK_FALSE(bob.connection->closeCode);
+  CHECK(Client::code(bob.offer("firefox-simulcast")) == "");
+  CHECK(world.counter("signaling_closed_total{reason=\"internal\"}") == 1);
+  CHECK(world.counter("connections") == 1);
+  Client again(world);
+  CHECK(Client::code(again.join("alice", "demo", alice.resumption())) == "");
+  CHECK(again.joined["resumed"] == false);
 }
 
 TEST_CASE("Sockets are bounded") {

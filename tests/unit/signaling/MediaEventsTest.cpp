@@ -83,7 +83,7 @@ TEST_CASE("A connection that comes up and is lost is told to its owner") {
 
 TEST_CASE("Reports of an endpoint that is being replaced do not concern the new one") {
   Call call;
-  call.alice.send({{"type", "offer"}, {"sdp", readSdp("firefox-simulcast")}});
+  call.alice.send(offerOf("firefox-simulcast"));
   call.world.service.onMediaEvent(
       control::SlotsBound{"demo", call.alice.self(), {{"5", call.bob.self(), control::TrackSource::Camera}}});
   call.state(call.alice, EndpointState::Failed, "old");
@@ -98,7 +98,7 @@ TEST_CASE("What is reported of a new endpoint before its answer is told after it
   bob.join("bob");
   alice.join("alice");
   alice.forget();
-  const uint64_t id = alice.send({{"type", "offer"}, {"sdp", readSdp("chromium-simulcast")}});
+  const uint64_t id = alice.send(offerOf("chromium-simulcast"));
   world.service.onMediaEvent(
       control::SlotsBound{"demo", alice.self(), {{"5", bob.self(), control::TrackSource::Camera}}});
   CHECK(alice.connection->messages.empty());
@@ -125,7 +125,7 @@ TEST_CASE("A lost worker costs its rooms a new offer, and nothing else") {
   CHECK(call.world.media.all<control::CreateRoom>().size() == 3);
   CHECK(call.world.media.last<control::CreateRoom>().room == "demo");
 
-  const uint64_t id = call.alice.send({{"type", "offer"}, {"sdp", readSdp("chromium-reoffer-1")}});
+  const uint64_t id = call.alice.send(offerOf("chromium-reoffer-1"));
   CHECK(call.alice.reply(id).is_null());
   call.world.media.answerAll();
   CHECK(Client::code(call.alice.reply(id)) == "");
@@ -139,7 +139,7 @@ TEST_CASE("A room whose new worker is slow to come is placed as soon as there is
   call.world.media.workers = false;
   call.world.media.loseRoom("demo");
   call.world.service.onRoomLost("demo", "worker 1 died");
-  const uint64_t id = call.alice.send({{"type", "offer"}, {"sdp", readSdp("chromium-simulcast")}});
+  const uint64_t id = call.alice.send(offerOf("chromium-simulcast"));
   for (int i = 0; i < 5; ++i) {
     call.world.media.answerAll();
     CHECK(call.world.service.nextDeadline() <= call.world.monotonic + TimeDelta::millis(200));
@@ -154,7 +154,7 @@ TEST_CASE("An update that its worker does not survive is refused, as its connect
   Call call;
   call.alice.offer("chromium-reoffer-1");
   call.alice.forget();
-  const uint64_t id = call.alice.send({{"type", "offer"}, {"sdp", readSdp("chromium-reoffer-2-screen")}});
+  const uint64_t id = call.alice.send(offerOf("chromium-reoffer-2-screen"));
   call.world.media.loseRoom("demo");
   CHECK(Client::code(call.alice.reply(id)) == "media_unavailable");
   call.world.service.onRoomLost("demo", "worker 1 died");

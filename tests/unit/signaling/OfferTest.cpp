@@ -122,7 +122,7 @@ TEST_CASE("An offer waits for a worker, but not for ever") {
   Client alice(world), bob(world);
   alice.join("alice");
   bob.join("bob");
-  const uint64_t first = alice.send({{"type", "offer"}, {"sdp", readSdp("chromium-simulcast")}});
+  const uint64_t first = alice.send(offerOf("chromium-simulcast"));
   for (int i = 0; i < 24; ++i) {
     world.media.answerAll();
     world.advance(TimeDelta::millis(200));
@@ -132,7 +132,7 @@ TEST_CASE("An offer waits for a worker, but not for ever") {
   CHECK(Client::code(alice.reply(first)) == "media_unavailable");
   CHECK(world.media.all<control::CreateRoom>().size() > 20);
 
-  const uint64_t second = alice.send({{"type", "offer"}, {"sdp", readSdp("chromium-simulcast")}});
+  const uint64_t second = alice.send(offerOf("chromium-simulcast"));
   world.media.workers = true;
   world.media.answerAll();
   world.advance(TimeDelta::millis(200));
@@ -144,7 +144,7 @@ TEST_CASE("Requests behind an offer wait for it, and are answered in order") {
   World world;
   Client alice(world);
   alice.join("alice");
-  const uint64_t offer = alice.send({{"type", "offer"}, {"sdp", readSdp("chromium-simulcast")}});
+  const uint64_t offer = alice.send(offerOf("chromium-simulcast"));
   const uint64_t subscribe =
       alice.send({{"type", "subscribe"}, {"slots", {{{"mid", "4"}, {"mode", "auto"}}}}});
   const uint64_t mute = alice.send({{"type", "mute"}, {"source", "camera"}, {"muted", true}});
@@ -162,7 +162,7 @@ TEST_CASE("A worker that dies while it is asked is replaced without the client n
   World world;
   Client alice(world);
   alice.join("alice");
-  const uint64_t id = alice.send({{"type", "offer"}, {"sdp", readSdp("chromium-simulcast")}});
+  const uint64_t id = alice.send(offerOf("chromium-simulcast"));
   SECTION("the request fails before the loss is told") {
     world.media.loseRoom("demo");
     world.service.onRoomLost("demo", "worker 1 died");
@@ -190,7 +190,7 @@ TEST_CASE("A socket that is lost under its offer leaves no trace of it") {
   World world;
   Client alice(world);
   alice.join("alice");
-  alice.send({{"type", "offer"}, {"sdp", readSdp("chromium-reoffer-1")}});
+  alice.send(offerOf("chromium-reoffer-1"));
   alice.drop();
   world.media.answerAll();
   Client back(world);
@@ -205,11 +205,26 @@ TEST_CASE("A participant that leaves under its offer takes its endpoint along") 
   Client alice(world), bob(world);
   alice.join("alice");
   bob.join("bob");
-  alice.send({{"type", "offer"}, {"sdp", readSdp("chromium-simulcast")}});
+  alice.send(offerOf("chromium-simulcast"));
   alice.send({{"type", "leave"}});
   world.media.answerAll();
   CHECK(world.media.last<control::RemoveEndpoint>().endpoint == alice.self());
   CHECK(bob.events("participant-updated").empty());
+}
+
+TEST_CASE("In a room that requires encryption tracks come with what their sender says of its keys") {
+  World world;
+  Client alice(world), bob(world);
+  alice.join("alice");
+  bob.join("bob");
+  json bare = offerOf("chromium-simulcast");
+  bare.erase("e2ee");
+  CHECK(Client::code(alice.request(bare)) == "e2ee_required");
+  CHECK(world.media.all<control::CreateEndpoint>().empty());
+  CHECK(bob.events("participant-updated").empty());
+  CHECK(Client::code(alice.offer("chromium-simulcast")) == "");
+  // It stays as it was.
+  CHECK(Client::code(alice.request(bare)) == "");
 }
 
 TEST_CASE("A plain client names nothing and is understood") {

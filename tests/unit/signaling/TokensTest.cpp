@@ -83,8 +83,8 @@ TEST_CASE("An issued token verifies, and expires to the second") {
   CHECK(verified->name == claims.name);
   CHECK(verified->room == claims.room);
   CHECK_FALSE(verified->subscribe);
-  CHECK(verifyToken(secret, *token, now + 10).error().message == "the token has expired");
-  CHECK(verifyToken(secret, *token, now - 1).error().message == "the token is not valid yet");
+  CHECK(verifyToken(secret, *token, now + 10).error().error.message == "the token has expired");
+  CHECK(verifyToken(secret, *token, now - 1).error().error.message == "the token is not valid yet");
 }
 
 TEST_CASE("Each refusal has a sentence of its own") {
@@ -136,8 +136,8 @@ TEST_CASE("Each refusal has a sentence of its own") {
     CAPTURE(token);
     const auto verified = verifyToken(secret, token, now);
     REQUIRE_FALSE(verified);
-    CHECK(verified.error().code == ErrorCode::Unauthorized);
-    CHECK(verified.error().message == message);
+    CHECK(verified.error().error.code == ErrorCode::Unauthorized);
+    CHECK(verified.error().error.message == message);
   }
   CHECK_FALSE(verifyToken(secret, tampered, now));
 }
@@ -147,7 +147,7 @@ TEST_CASE("A secret that is too short signs and verifies nothing") {
   claims.room = claims.user = claims.device = claims.name = "x";
   claims.expiresAt = now + 60;
   CHECK_FALSE(issueToken("short", claims));
-  CHECK(verifyToken("short", handMade(hs256, goodClaims(), "short"), now).error().code ==
+  CHECK(verifyToken("short", handMade(hs256, goodClaims(), "short"), now).error().error.code ==
         ErrorCode::Internal);
 }
 

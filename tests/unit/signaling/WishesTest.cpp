@@ -92,5 +92,18 @@ TEST_CASE("What the worker refuses, or cannot hear, is told") {
   CHECK(Client::code(call.alice.reply(id)) == "media_unavailable");
 }
 
+TEST_CASE(
+    "A wish that was on its way to a worker that died is no error of the server, wherever the room is now") {
+  Call call;
+  const uint64_t id = call.alice.send({{"type", "rate-cap"}, {"bitsPerSecond", 1}});
+  const auto asked = std::exchange(call.world.media.pending, {});
+  call.world.service.onRoomLost("demo", "worker 1 died");
+  call.world.media.answerAll();
+  REQUIRE(call.world.media.address("demo"));
+  for (const auto& request : asked) request.done({0, "the worker went away", std::nullopt});
+  CHECK(Client::code(call.alice.reply(id)) == "media_unavailable");
+  CHECK(call.world.counter("signaling_errors_total{code=\"internal\"}") == 0);
+}
+
 }  // namespace
 }  // namespace sotto::signaling::test

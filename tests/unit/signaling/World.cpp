@@ -16,6 +16,7 @@ std::string readSdp(const std::string& name) {
 }
 
 void FakeMediaPlane::request(const std::string& room, control::RequestBody body, Done done) {
+  if (std::exchange(throwNext, false)) throw std::logic_error("an error in the program");
   log.push_back(body);
   pending.push_back({room, std::move(body), std::move(done)});
 }
@@ -98,7 +99,7 @@ json Client::join(const std::string& user, const std::string& room, json extra) 
 }
 
 json Client::offer(const std::string& sdpName, json extra) {
-  json message{{"type", "offer"}, {"sdp", readSdp(sdpName)}};
+  json message = offerOf(sdpName);
   message.update(extra);
   return request(std::move(message));
 }
@@ -150,6 +151,10 @@ uint64_t World::counter(const std::string& name) const {
     if (counter.name == name) return counter.value;
   }
   throw std::runtime_error("no such counter: " + name);
+}
+
+json offerOf(const std::string& sdpName) {
+  return {{"type", "offer"}, {"sdp", readSdp(sdpName)}, {"e2ee", {{"suite", "duo"}, {"salt", "00"}}}};
 }
 
 json cameraAndMicrophone() {

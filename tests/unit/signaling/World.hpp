@@ -54,8 +54,9 @@ class FakeMediaPlane final : public MediaPlane {
     return found.empty() ? T{} : found.back();
   }
 
-  bool workers = true;    ///< false: CreateRoom fails
-  std::string nextError;  ///< for the next request that is no CreateRoom
+  bool workers = true;     ///< false: CreateRoom fails
+  std::string nextError;   ///< for the next request that is no CreateRoom
+  bool throwNext = false;  ///< the next request throws
   std::vector<control::RequestBody> log;
   std::deque<Pending> pending;
   std::set<std::string> placed;
@@ -126,6 +127,8 @@ class World {
   Service service;
 };
 
+/// An offer of a client that seals.
+json offerOf(const std::string& sdpName);
 /// tracks for the mids of the simulcast offers.
 json cameraAndMicrophone();
 

@@ -28,6 +28,7 @@ constexpr const char* names[] = {
     "datagrams_rejected_total{reason=\"stun_malformed\"}",
     "datagrams_rejected_total{reason=\"stun_credentials\"}",
     "datagrams_rejected_total{reason=\"too_large\"}",
+    "datagrams_rejected_total{reason=\"dtls_malformed\"}",
     "datagrams_rejected_total{reason=\"before_keys\"}",
     "datagrams_rejected_total{reason=\"srtp_authentication\"}",
     "datagrams_rejected_total{reason=\"srtp_replayed\"}",

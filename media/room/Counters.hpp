@@ -35,6 +35,7 @@ enum class Count : uint8_t {
   RejectedStun,
   RejectedStunCredentials,
   RejectedTooLarge,
+  RejectedDtls,
   RejectedBeforeKeys,
   RejectedSrtpAuthentication,
   RejectedSrtpReplayed,

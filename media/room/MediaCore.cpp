@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <exception>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -239,7 +240,12 @@ MediaCore::~MediaCore() = default;
 control::Reply MediaCore::handle(const control::Request& request, Timestamp now) {
   control::Reply reply;
   reply.id = request.id;
-  reply.error = std::visit([&](const auto& body) { return impl_->run(body, now); }, request.body);
+  try {
+    reply.error = std::visit([&](const auto& body) { return impl_->run(body, now); }, request.body);
+  } catch (const std::exception& error) {
+    // Such as a library that cannot make another DTLS connection: this endpoint is not there, all others are.
+    reply.error = std::string("the request failed: ") + error.what();
+  }
   if (std::holds_alternative<control::GetStatistics>(request.body)) reply.statistics = impl_->statistics();
   return reply;
 }

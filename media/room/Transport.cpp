@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 
+#include "media/dtls/Record.hpp"
 #include "media/rtp/RtpPacket.hpp"
 
 namespace sotto::room {
@@ -91,23 +93,38 @@ void Transport::onDatagram(base::MutableByteView datagram, Timestamp now) {
 }
 
 void Transport::onDtls(base::ByteView datagram, Timestamp now) {
+  if (!dtls::holdsWholeRecords(datagram)) {
+    counters_.add(Count::RejectedDtls);
+    return;
+  }
   dtls_.onDatagram(datagram, now);
   followDtls(now);
+}
+
+/// The cryptographic libraries may fail to set a session up: that ends this connection and nobody else's.
+void Transport::startSrtp(Timestamp now) {
+  const dtls::SrtpKeys& keys = dtls_.srtpKeys();
+  try {
+    sender_ = srtp::makeSrtpSender(keys.profile, keys.sendKey, keys.sendSalt);
+    receiver_ = srtp::makeSrtpReceiver(keys.profile, keys.receiveKey, keys.receiveSalt);
+  } catch (const std::exception& error) {
+    sender_.reset();
+    receiver_.reset();
+    dtls_.close();
+    counters_.add(Count::HandshakesFailed);
+    return changeState(EndpointState::Failed, std::string("SRTP could not be set up: ") + error.what(), now);
+  }
+  rtpOverhead_ = srtp::rtpOverhead(keys.profile);
+  rtcpOverhead_ = srtp::rtcpOverhead(keys.profile);
+  counters_.add(Count::HandshakesCompleted);
+  changeState(EndpointState::Connected, "", now);
 }
 
 void Transport::followDtls(Timestamp now) {
   if (state_ == EndpointState::Closed) return;
   switch (dtls_.state()) {
     case dtls::State::Connected:
-      if (sender_ == nullptr) {
-        const dtls::SrtpKeys& keys = dtls_.srtpKeys();
-        sender_ = srtp::makeSrtpSender(keys.profile, keys.sendKey, keys.sendSalt);
-        receiver_ = srtp::makeSrtpReceiver(keys.profile, keys.receiveKey, keys.receiveSalt);
-        rtpOverhead_ = srtp::rtpOverhead(keys.profile);
-        rtcpOverhead_ = srtp::rtcpOverhead(keys.profile);
-        counters_.add(Count::HandshakesCompleted);
-        changeState(EndpointState::Connected, "", now);
-      }
+      if (sender_ == nullptr) startSrtp(now);
       break;
     case dtls::State::Failed:
       if (state_ != EndpointState::Failed) {
@@ -116,6 +133,7 @@ void Transport::followDtls(Timestamp now) {
       }
       break;
     case dtls::State::Closed:
+      if (state_ == EndpointState::Failed) break;
       changeState(EndpointState::Closed, "the peer closed the connection", now);
       break;
     case dtls::State::New:

@@ -71,6 +71,7 @@ class Transport final : public stream::PacketSink, public RtcpSink {
   void reject(srtp::SrtpError error);
   void sendPlain(base::ByteView datagram);
   void followDtls(base::Timestamp now);
+  void startSrtp(base::Timestamp now);
   void changeState(control::EndpointState state, const std::string& reason, base::Timestamp now);
 
   ice::IceLite ice_;

@@ -125,6 +125,7 @@ void ScriptedPeer::connect(Timestamp now) {
   dtls.role = dtls::Role::Client;
   dtls.fingerprintAlgorithm = "sha-256";
   dtls.fingerprintValue = serverFingerprint_;
+  dtls.profiles = profiles;
   dtls_ = std::make_unique<dtls::DtlsTransport>(certificate_, dtls, [this](base::ByteView datagram) {
     outgoing_.emplace_back(datagram.begin(), datagram.end());
   });
@@ -319,6 +320,7 @@ std::vector<uint8_t> ScriptedPeer::sendVideo(const std::string& mid, size_t laye
       metadata.temporalSwitchingPoint = false;
     }
     finish(payload, metadata);
+    if (video.statedLength != 0) payload[payload.size() - 2] = video.statedLength;
   }
   const frame::FrameRef frame = frames_.acquire(payload.size());
   std::copy(payload.begin(), payload.end(), frame->writablePayload().begin());

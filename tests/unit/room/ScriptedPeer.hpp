@@ -71,6 +71,7 @@ class ScriptedPeer final : public stream::PacketSink {
     bool trailer = true;
     uint16_t foreignSender = 0;  ///< other than 0: in the place of our own number
     bool saysAudio = false;
+    uint8_t statedLength = 0;  ///< other than 0: what the trailer says of its own length
   };
   std::vector<uint8_t> sendVideo(const std::string& mid, size_t layer, const VideoFrame& frame,
                                  base::Timestamp now);
@@ -108,6 +109,8 @@ class ScriptedPeer final : public stream::PacketSink {
   /// Says whether a media packet from the server is lost on the way.
   std::function<bool(uint32_t ssrc, uint16_t sequence)> loseIncoming;
   std::function<bool(uint32_t ssrc, uint16_t sequence)> loseOutgoing;
+  /// SRTP profiles that it offers.
+  std::vector<srtp::Profile> profiles = dtls::Parameters{}.profiles;
   bool answerNacks = true;
   bool sendNacks = true;
   bool recordFrames = true;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "media/base/Bytes.hpp"
+#include "media/base/Units.hpp"
 
 namespace sotto::base {
 
@@ -19,6 +20,7 @@ struct PacketBuffer {
   static constexpr size_t capacity = 2048;
   std::array<uint8_t, capacity> data;
   uint32_t size = 0;
+  Timestamp arrival;  ///< when it reached this machine, before it waited for us in the socket
   uint32_t references = 0;
   PacketPool* pool = nullptr;
 };
@@ -41,6 +43,8 @@ class PacketRef {
   explicit operator bool() const { return buffer_ != nullptr; }
   ByteView view() const { return {buffer_->data.data(), buffer_->size}; }
   MutableByteView storage() const { return buffer_->data; }
+  Timestamp arrival() const { return buffer_->arrival; }
+  void setArrival(Timestamp arrival) const { buffer_->arrival = arrival; }
   void setSize(size_t size) const { buffer_->size = static_cast<uint32_t>(size); }
   inline void reset();
 

@@ -9,12 +9,13 @@ using base::DataSize;
 using base::TimeDelta;
 using base::Timestamp;
 
-void FeedbackGenerator::onPacket(uint16_t sequence, uint32_t ssrc, size_t size, Timestamp now) {
+void FeedbackGenerator::onPacket(uint16_t sequence, uint32_t ssrc, size_t size, Timestamp arrival,
+                                 Timestamp now) {
   if (first_ == Timestamp::minusInfinity()) first_ = now;
   if (waiting_++ == 0) oldestWaiting_ = now;
   mediaSsrc_ = ssrc;
   incoming_.add(DataSize::bytes(static_cast<int64_t>(size)), now);
-  builder_.onPacket(unwrapper_.unwrap(sequence), now);
+  builder_.onPacket(unwrapper_.unwrap(sequence), arrival);
 }
 
 Timestamp FeedbackGenerator::nextDeadline() const {

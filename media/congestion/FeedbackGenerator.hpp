@@ -22,8 +22,9 @@ class FeedbackGenerator {
   /// Probe clusters come in bursts: a feedback is due at once when so many packets wait.
   static constexpr size_t packetsAtOnce = 200;
 
-  /// A packet of `size` bytes with this transport-wide sequence number arrived on stream `ssrc`.
-  void onPacket(uint16_t sequence, uint32_t ssrc, size_t size, base::Timestamp now);
+  /// A packet of `size` bytes with this transport-wide sequence number, on stream `ssrc`, reached this
+  /// machine at `arrival` (what the other end is told) and was read `now` (what our own pace goes by).
+  void onPacket(uint16_t sequence, uint32_t ssrc, size_t size, base::Timestamp arrival, base::Timestamp now);
   /// plusInfinity when there is nothing to report.
   base::Timestamp nextDeadline() const;
   /// Writes one feedback packet when due; call until it returns 0. `out` of 1,200 bytes holds any.

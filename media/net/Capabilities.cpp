@@ -27,7 +27,7 @@ size_t exchange(UdpSocket& from, UdpSocket& to) {
   size_t arrived = 0;
   pollfd ready{to.fd(), POLLIN, 0};
   while (arrived < 2 && poll(&ready, 1, patienceMs) == 1 && received.receive(to)) {
-    received.forEachDatagram([&](base::MutableByteView bytes, const base::SocketAddress&) {
+    received.forEachDatagram([&](base::MutableByteView bytes, const base::SocketAddress&, base::TimeDelta) {
       arrived += bytes.size() == probeSize;
     });
   }

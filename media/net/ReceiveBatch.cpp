@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <optional>
 #include <vector>
 
@@ -25,14 +26,26 @@ constexpr size_t plainMessages = 64;
 constexpr int maxErrorsSkipped = 8;
 
 struct Control {
-  alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof(int)) + packetInfoSpace> bytes{};
+  alignas(cmsghdr)
+      std::array<uint8_t, CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(timespec)) + packetInfoSpace> bytes{};
 };
 
 /// What the kernel says about a message beside its bytes.
 struct Ancillary {
   size_t segmentSize = 0;  ///< length of the datagrams that were joined into it; 0 when none were
   std::optional<IpBytes> destination;
+  std::optional<int64_t> takenInUs;  ///< by the wall clock
 };
+
+int64_t microseconds(const timespec& time) {
+  return int64_t{time.tv_sec} * 1'000'000 + time.tv_nsec / 1'000;
+}
+
+int64_t wallClockUs() {
+  timespec time{};
+  clock_gettime(CLOCK_REALTIME, &time);
+  return microseconds(time);
+}
 
 Ancillary ancillaryOf(msghdr& header) {
   Ancillary told;
@@ -41,6 +54,10 @@ Ancillary ancillaryOf(msghdr& header) {
       int size = 0;
       std::memcpy(&size, CMSG_DATA(part), sizeof size);
       told.segmentSize = size > 0 ? static_cast<size_t>(size) : 0;
+    } else if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_TIMESTAMPNS) {
+      timespec time{};
+      std::memcpy(&time, CMSG_DATA(part), sizeof time);
+      told.takenInUs = microseconds(time);
     } else if (const auto destination = destinationOf(*part)) {
       told.destination = destination;
     }
@@ -73,7 +90,7 @@ struct ReceiveBatch::Impl {
     header.msg_controllen = controls[i].bytes.size();
   }
   /// Takes over message `i` of the last call unless it is empty or cut off.
-  void accept(size_t i, LocalAddresses& locals) {
+  void accept(size_t i, LocalAddresses& locals, int64_t nowUs) {
     const size_t size = headers[i].msg_len;
     if (size == 0) return;
     if ((headers[i].msg_hdr.msg_flags & MSG_TRUNC) != 0) {
@@ -89,7 +106,10 @@ struct ReceiveBatch::Impl {
     counters.bytes += size;
     base::SocketAddress from = fromSocketName(names[i]);
     if (told.destination) from.via = locals.indexOf(*told.destination);
-    messages[received++] = {base::MutableByteView(buffer).subspan(i * messageBytes, size), segment, from};
+    const base::TimeDelta waited = base::TimeDelta::micros(nowUs - told.takenInUs.value_or(nowUs));
+    messages[received++] = {
+        base::MutableByteView(buffer).subspan(i * messageBytes, size), segment, from,
+        waited > maxWaited ? base::TimeDelta::zero() : std::max(waited, base::TimeDelta())};
   }
 
   size_t messageBytes, count;
@@ -118,7 +138,8 @@ bool ReceiveBatch::receive(UdpSocket& socket) {
                      nullptr);
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
   }
-  for (int i = 0; i < count; ++i) impl_->accept(static_cast<size_t>(i), socket.localAddresses());
+  const int64_t nowUs = wallClockUs();
+  for (int i = 0; i < count; ++i) impl_->accept(static_cast<size_t>(i), socket.localAddresses(), nowUs);
   return count > 0;
 }
 

@@ -124,6 +124,8 @@ base::Expected<UdpSocket> UdpSocket::open(const UdpOptions& options, const Capab
   if (capabilities.gro) {
     impl->capabilities.gro = setsockopt(socket, SOL_UDP, UDP_GRO, &on, sizeof on) == 0;
   }
+  // Without stamps datagrams count as read the moment they came: good enough where the kernel has none.
+  setsockopt(socket, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
   // Bound to one address, all answers leave from it anyway.
   if (address.isUnspecified() && !enablePacketInfo(socket, family)) {
     return base::fail(describe("setsockopt IP_PKTINFO", address));

@@ -250,7 +250,8 @@ control::Reply MediaCore::handle(const control::Request& request, Timestamp now)
   return reply;
 }
 
-void MediaCore::onDatagram(base::MutableByteView datagram, const SocketAddress& from, Timestamp now) {
+void MediaCore::onDatagram(base::MutableByteView datagram, const SocketAddress& from, Timestamp now,
+                           base::TimeDelta waited) {
   Counters& counters = impl_->counters;
   counters.add(Count::PacketsReceived);
   counters.add(Count::BytesReceived, datagram.size());
@@ -267,7 +268,7 @@ void MediaCore::onDatagram(base::MutableByteView datagram, const SocketAddress& 
     counters.add(Count::RejectedUnknownSource);
     return;
   }
-  place->second->endpoint->transport().onDatagram(datagram, now);
+  place->second->endpoint->transport().onDatagram(datagram, now, waited);
 }
 
 void MediaCore::onTime(Timestamp now) {

@@ -34,7 +34,10 @@ class MediaCore {
   /// Carries out one request. Never throws on bad input: the reply's `error` says what was wrong.
   control::Reply handle(const control::Request& request, base::Timestamp now);
   /// One datagram from the network, hostile until proven otherwise. `datagram` may be decrypted in place.
-  void onDatagram(base::MutableByteView datagram, const base::SocketAddress& from, base::Timestamp now);
+  /// `waited`: how long it lay in the socket until now. Feedback to publishers tells when it arrived, so that
+  /// a busy worker does not look like a congested network.
+  void onDatagram(base::MutableByteView datagram, const base::SocketAddress& from, base::Timestamp now,
+                  base::TimeDelta waited = base::TimeDelta::zero());
   /// Runs what is due. Call at nextDeadline() or whenever a batch of datagrams has been fed.
   void onTime(base::Timestamp now);
   base::Timestamp nextDeadline() const;

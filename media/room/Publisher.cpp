@@ -90,7 +90,7 @@ void Publisher::onRtp(const base::PacketRef& packet, Timestamp now) {
     return;
   }
   Route* found = route(*view, now);
-  noteFeedback(*view, found, now);
+  noteFeedback(*view, found, packet.arrival(), now);
   if (found == nullptr) {
     counters_.add(Count::RejectedUnboundStream);
     return;
@@ -104,7 +104,8 @@ void Publisher::onRtp(const base::PacketRef& packet, Timestamp now) {
   drain(incoming, now);
 }
 
-void Publisher::noteFeedback(const rtp::RtpPacketView& packet, const Route* route, Timestamp now) {
+void Publisher::noteFeedback(const rtp::RtpPacketView& packet, const Route* route, Timestamp arrival,
+                             Timestamp now) {
   uint8_t id = 0;
   if (route != nullptr) {
     id = route->incoming->track->config.extensions.transportCc;
@@ -114,7 +115,7 @@ void Publisher::noteFeedback(const rtp::RtpPacketView& packet, const Route* rout
   const auto value = packet.extension(id);
   if (!value) return;
   const auto sequence = rtp::parseTransportSequence(*value);
-  if (sequence) feedback_.onPacket(*sequence, packet.ssrc, packet.packet().size(), now);
+  if (sequence) feedback_.onPacket(*sequence, packet.ssrc, packet.packet().size(), arrival, now);
 }
 
 void Publisher::onSenderReport(const rtp::SenderReport& report, Timestamp now) {

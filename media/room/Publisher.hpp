@@ -111,7 +111,8 @@ class Publisher {
   bool mayMakeStream(base::Timestamp now);
   void makeRoom();
   void remove(Incoming& incoming);
-  void noteFeedback(const rtp::RtpPacketView& packet, const Route* route, base::Timestamp now);
+  void noteFeedback(const rtp::RtpPacketView& packet, const Route* route, base::Timestamp arrival,
+                    base::Timestamp now);
   void drain(Incoming& incoming, base::Timestamp now);
   bool admit(Incoming& incoming, const frame::AssembledFrame& assembled);
   void sendReports(base::Timestamp now);

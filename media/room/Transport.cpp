@@ -76,7 +76,7 @@ bool Transport::onStun(const ice::StunMessage& message, const base::SocketAddres
   return true;
 }
 
-void Transport::onDatagram(base::MutableByteView datagram, Timestamp now) {
+void Transport::onDatagram(base::MutableByteView datagram, Timestamp now, base::TimeDelta waited) {
   if (looksLikeDtls(datagram)) {
     onDtls(datagram, now);
   } else if (rtp::looksLikeRtp(datagram)) {
@@ -85,7 +85,7 @@ void Transport::onDatagram(base::MutableByteView datagram, Timestamp now) {
     } else if (rtp::looksLikeRtcp(datagram)) {
       onSrtcp(datagram, now);
     } else {
-      onSrtp(datagram, now);
+      onSrtp(datagram, now, waited);
     }
   } else {
     counters_.add(Count::RejectedMalformed);
@@ -165,7 +165,7 @@ void Transport::reject(srtp::SrtpError error) {
   }
 }
 
-void Transport::onSrtp(base::MutableByteView datagram, Timestamp now) {
+void Transport::onSrtp(base::MutableByteView datagram, Timestamp now, base::TimeDelta waited) {
   const auto size = receiver_->unprotectRtp(datagram);
   if (!size) {
     reject(size.error());
@@ -174,6 +174,7 @@ void Transport::onSrtp(base::MutableByteView datagram, Timestamp now) {
   const base::PacketRef packet = packets_.acquire();
   std::copy_n(datagram.begin(), *size, packet.storage().begin());
   packet.setSize(*size);
+  packet.setArrival(now - waited);
   listener_.onRtp(packet, now);
 }
 

@@ -50,7 +50,7 @@ class Transport final : public stream::PacketSink, public RtcpSink {
   /// A STUN message for this endpoint. True when it proved that the peer is at `from`.
   bool onStun(const ice::StunMessage& message, const base::SocketAddress& from, base::Timestamp now);
   /// Anything but STUN from an address that onStun() approved. Decrypts in place.
-  void onDatagram(base::MutableByteView datagram, base::Timestamp now);
+  void onDatagram(base::MutableByteView datagram, base::Timestamp now, base::TimeDelta waited);
   void onTime(base::Timestamp now);
   base::Timestamp nextDeadline() const;
   /// Tells the peer that the connection ends.
@@ -66,7 +66,7 @@ class Transport final : public stream::PacketSink, public RtcpSink {
 
  private:
   void onDtls(base::ByteView datagram, base::Timestamp now);
-  void onSrtp(base::MutableByteView datagram, base::Timestamp now);
+  void onSrtp(base::MutableByteView datagram, base::Timestamp now, base::TimeDelta waited);
   void onSrtcp(base::MutableByteView datagram, base::Timestamp now);
   void reject(srtp::SrtpError error);
   void sendPlain(base::ByteView datagram);

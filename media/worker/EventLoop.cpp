@@ -129,9 +129,10 @@ void EventLoop::readControl(base::Timestamp now) {
 void EventLoop::readDatagrams(base::Timestamp now) {
   if (!received_.receive(socket_)) return;
   ++counters_.receiveBatches;
-  received_.forEachDatagram([this, now](base::MutableByteView datagram, const base::SocketAddress& from) {
-    core_.onDatagram(datagram, from, now);
-  });
+  received_.forEachDatagram(
+      [this, now](base::MutableByteView datagram, const base::SocketAddress& from, base::TimeDelta waited) {
+        core_.onDatagram(datagram, from, now, waited);
+      });
 }
 
 void EventLoop::addOwnCounters(control::Statistics& statistics) const {

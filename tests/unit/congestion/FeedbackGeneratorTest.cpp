@@ -29,7 +29,7 @@ Run play(FeedbackGenerator& generator, TimeDelta duration, TimeDelta spacing, si
   std::array<uint8_t, 1'200> buffer;
   for (; now < end; now = now + TimeDelta::millis(1)) {
     while (nextPacket <= now) {
-      generator.onPacket(sequence++, 7, size, nextPacket);
+      generator.onPacket(sequence++, 7, size, nextPacket, nextPacket);
       nextPacket = nextPacket + spacing;
     }
     if (generator.nextDeadline() > now) continue;
@@ -85,10 +85,10 @@ TEST_CASE("A burst of packets is reported at once") {
   FeedbackGenerator generator;
   std::array<uint8_t, 1'200> buffer;
   const Timestamp now = Timestamp::millis(1'000);
-  generator.onPacket(1, 7, 100, now - TimeDelta::millis(500));
+  generator.onPacket(1, 7, 100, now - TimeDelta::millis(500), now - TimeDelta::millis(500));
   while (generator.write(1, now, buffer) != 0) {
   }
-  for (uint16_t i = 2; i < 2 + FeedbackGenerator::packetsAtOnce; ++i) generator.onPacket(i, 7, 100, now);
+  for (uint16_t i = 2; i < 2 + FeedbackGenerator::packetsAtOnce; ++i) generator.onPacket(i, 7, 100, now, now);
   CHECK(generator.nextDeadline() <= now);
   CHECK(generator.write(1, now, buffer) != 0);
 }
@@ -98,4 +98,26 @@ TEST_CASE("Without packets there is nothing to report") {
   std::array<uint8_t, 1'200> buffer;
   CHECK(generator.nextDeadline() == Timestamp::plusInfinity());
   CHECK(generator.write(1, Timestamp::millis(5'000), buffer) == 0);
+}
+
+TEST_CASE("Feedback tells when packets arrived, not when they were read") {
+  FeedbackGenerator generator;
+  std::array<uint8_t, 1'200> buffer;
+  const Timestamp read = Timestamp::millis(1'000);
+  generator.onPacket(1, 7, 100, read - TimeDelta::millis(40), read);
+  generator.onPacket(2, 7, 100, read - TimeDelta::millis(25), read);
+  const Timestamp due = generator.nextDeadline();
+  CHECK(due >= read);
+  const size_t written = generator.write(1, due, buffer);
+  rtp::RtcpReader reader(base::ByteView(buffer).first(written));
+  const auto packet = reader.next();
+  REQUIRE(packet);
+  const auto view = rtp::TransportFeedbackView::parse(*packet);
+  REQUIRE(view);
+  std::vector<TimeDelta> arrivals;
+  view->forEach([&](const auto& status) {
+    if (status.arrival) arrivals.push_back(*status.arrival);
+  });
+  REQUIRE(arrivals.size() == 2);
+  CHECK(arrivals[1] - arrivals[0] == TimeDelta::millis(15));
 }

@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <vector>
 
 #include "media/base/Random.hpp"
@@ -14,6 +15,7 @@ using sotto::base::DatagramBatch;
 using sotto::base::MutableByteView;
 using sotto::base::SeededRandom;
 using sotto::base::SocketAddress;
+using sotto::base::TimeDelta;
 using Bytes = std::vector<uint8_t>;
 
 namespace {
@@ -37,6 +39,7 @@ UdpSocket openAt(const SocketAddress& address, const Capabilities& capabilities)
 struct Arrived {
   std::vector<Bytes> datagrams;
   std::vector<SocketAddress> senders;
+  std::vector<TimeDelta> waited;
   ReceiveCounters counters;
 };
 
@@ -46,7 +49,8 @@ Arrived receive(UdpSocket& socket, size_t count) {
   ReceiveBatch batch(socket.capabilities());
   pollfd ready{socket.fd(), POLLIN, 0};
   while (arrived.datagrams.size() < count && poll(&ready, 1, 1000) == 1 && batch.receive(socket)) {
-    batch.forEachDatagram([&](MutableByteView bytes, const SocketAddress& from) {
+    batch.forEachDatagram([&](MutableByteView bytes, const SocketAddress& from, TimeDelta waited) {
+      arrived.waited.push_back(waited);
       arrived.datagrams.emplace_back(bytes.begin(), bytes.end());
       arrived.senders.push_back(from);
     });
@@ -171,6 +175,27 @@ TEST_CASE("An answer leaves from the address that the question came to") {
       REQUIRE(answer.datagrams == std::vector<Bytes>{Bytes(20, 2), Bytes(20, 3), Bytes(5, 4)});
       for (const SocketAddress& from : answer.senders) CHECK(from == asked);
     }
+  }
+}
+
+TEST_CASE("A datagram tells how long it waited in the socket") {
+  for (const Capabilities& capabilities : {probed(), Capabilities::plain(probed().ipv6)}) {
+    UdpSocket to = openAt(loopbackV4, capabilities);
+    UdpSocket from = openAt(loopbackV4, capabilities);
+    DatagramBatch batch(4096, 10);
+    batch.append(to.localAddress(), Bytes{1});
+    const auto before = std::chrono::system_clock::now();
+    from.send(batch);
+    pollfd ready{to.fd(), POLLIN, 0};
+    REQUIRE(poll(&ready, 1, 1000) == 1);
+    // Nothing to wait for but the time itself: two clock ticks at least go by.
+    while (std::chrono::system_clock::now() - before < std::chrono::milliseconds(2)) {
+    }
+    const Arrived arrived = receive(to, 1);
+    const auto most = std::chrono::system_clock::now() - before;
+    REQUIRE(arrived.waited.size() == 1);
+    CHECK(arrived.waited[0].us() > 0);
+    CHECK(arrived.waited[0].us() <= std::chrono::ceil<std::chrono::microseconds>(most).count());
   }
 }
 

@@ -83,6 +83,9 @@ function(sotto_test name)
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
 endfunction()
 
+# All fuzz targets and what they need, without the programs and libraries that none of them touches.
+add_custom_target(fuzzers)
+
 # sotto_fuzzer(name SOURCES ... DEPS ...): a libFuzzer target, built with the `fuzz` preset (clang).
 # ctest runs each for a short while over its seed corpus in tests/fuzz/corpus/<name>, where there is one.
 function(sotto_fuzzer name)
@@ -92,6 +95,7 @@ function(sotto_fuzzer name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(fuzz_${name} ${ARG_SOURCES})
   target_link_libraries(fuzz_${name} PRIVATE sotto_build ${ARG_DEPS} -fsanitize=fuzzer)
+  add_dependencies(fuzzers fuzz_${name})
   set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
   set(corpus ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
   set(work ${CMAKE_BINARY_DIR}/fuzz/work_${name})

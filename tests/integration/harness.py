@@ -47,6 +47,15 @@ def free_udp_ports(count: int) -> int:
     raise RuntimeError("no free UDP ports")
 
 
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+            return True
+    except OSError:
+        return False
+
+
 class LogReader(threading.Thread):
     """Collects a process's output lines and lets a test wait for one."""
 

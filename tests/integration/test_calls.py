@@ -48,6 +48,17 @@ class Calls(unittest.TestCase):
                                                                 media.video_layers(codec))
                     self.assertTrue(media.decodes(record / "alice-microphone.opus"))
 
+    @unittest.skipUnless(harness.has_ipv6(), "this machine has no IPv6 loopback")
+    def test_a_call_over_ipv6(self):
+        with harness.Server(extra={"media": {"announced_addresses": ["::1"]}}) as server, \
+                harness.Client(server, "demo", "alice", "--key", KEY, "--duration", 30, *self.options()):
+            bob = harness.Client(server, "demo", "bob", "--key", KEY, "--duration", 4)
+            code, report = bob.finish()
+            self.assertEqual(0, code, bob.log.text())
+            camera = stream(report, "alice", "camera")
+            self.assertEqual(0, camera["failed"], camera)
+            self.assertGreater(camera["opened"], 30)
+
     def test_the_wrong_key_opens_nothing_and_says_so(self):
         with harness.Server() as server, \
                 harness.Client(server, "demo", "alice", "--key", KEY, "--duration", 30, *self.options()):

@@ -106,7 +106,13 @@ class BadInput(unittest.TestCase):
             self.assert_error(await client.request("offer", sdp=5), "bad_message")
             self.assert_error(await client.request(
                 "subscribe", slots=[{"mid": "99", "mode": "auto"}]), "bad_slot")
+        before = self.server.metrics()
         self.signaling(scenario)
+        after = self.server.metrics()
+        for code, count in (("bad_message", 11), ("bad_sdp", 4), ("unknown_type", 1), ("unsupported_version", 1),
+                            ("already_joined", 1), ("bad_slot", 1)):
+            name = f'sotto_signaling_errors_total{{code="{code}"}}'
+            self.assertGreaterEqual(after[name] - before[name], count, code)
 
     def test_a_message_past_the_size_limit_closes_the_socket_and_nothing_else(self):
         async def scenario(client):
@@ -162,6 +168,9 @@ class BadInput(unittest.TestCase):
             if after - before > 1500:
                 break
             self.assertLess(time.monotonic(), deadline, f"only {after - before} counted, seed {seed}")
+        metrics = self.server.metrics()
+        for reason in ("unknown_source", "stun_malformed"):
+            self.assertGreater(metrics[f'sotto_datagrams_rejected_total{{reason="{reason}"}}'], 100, (reason, seed))
 
     def test_slow_loris_and_broken_http_do_not_keep_others_waiting(self):
         sockets = []

@@ -174,6 +174,33 @@ TEST_CASE("A frame whose sender number is not its publisher's is dropped and cou
   CHECK(p.call.counter("frames_dropped_total{reason=\"bad_trailer\"}") == 1);
 }
 
+TEST_CASE("After a whole frame that was not let through nothing goes out before the next key frame") {
+  TwoPeers p;
+  p.call.join(p.alice);
+  p.call.join(p.bob);
+  p.call.wish(p.bob, {p.call.want("v", p.alice)});
+  auto& slot = p.bob.slot("v");
+  const auto send = [&](const ScriptedPeer::VideoFrame& frame) {
+    p.alice.sendVideo("1", 0, frame, p.call.now);
+    p.call.run(TimeDelta::millis(40));
+    return slot.frames.size();
+  };
+  const ScriptedPeer::VideoFrame key{true, 320, 180};
+  ScriptedPeer::VideoFrame delta;
+  delta.size = 300;
+  REQUIRE(send(key) == 1);
+  REQUIRE(send(delta) == 2);
+  ScriptedPeer::VideoFrame foreign = delta;
+  foreign.foreignSender = p.bob.sender;
+  CHECK(send(foreign) == 2);
+  CHECK(send(delta) == 2);
+  CHECK(send(delta) == 2);
+  CHECK(send(key) == 3);
+  CHECK(send(delta) == 4);
+  CHECK(contiguous(slot.sequences));
+  CHECK(slot.undecodable() == 0);
+}
+
 TEST_CASE("Frames without a trailer pass in a room without encryption") {
   TestCall call(control::E2eePolicy::Off);
   ScriptedPeer& alice = call.make("alice");

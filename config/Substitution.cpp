@@ -44,9 +44,9 @@ tl::expected<std::string, std::string> substitute(
     } else if (value) {
       out += *value;
     } else {
-      return tl::make_unexpected("the environment variable " + name +
-                                 " is not set, expected it to hold this value (or write ${" + name +
-                                 ":-default})");
+      std::string message = "the environment variable ";
+      message.append(name).append(" is not set, expected it to hold this value (or write ${").append(name);
+      return tl::make_unexpected(message.append(":-default})"));
     }
     text.remove_prefix(end + 1);
   }

@@ -104,7 +104,7 @@ struct SessionDescription {
 };
 
 struct ParseLimits {
-  size_t bytes = 256 * 1024;
+  size_t bytes = size_t{256} * 1024;
   size_t mediaLines = 128;
 };
 

@@ -16,7 +16,7 @@ namespace sotto::control {
 class Channel {
  public:
   /// Past this a message is refused: the kernel's default socket buffer takes no larger one.
-  static constexpr size_t maxMessageBytes = 160 * 1024;
+  static constexpr size_t maxMessageBytes = size_t{160} * 1024;
   /// Bytes that wait for a peer which does not read; past them the peer is as good as dead.
   static constexpr size_t maxQueuedBytes = 64 << 20;
 

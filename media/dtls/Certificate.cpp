@@ -13,7 +13,7 @@
 namespace sotto::dtls {
 namespace {
 
-constexpr long day = 24 * 3600;
+constexpr long day = 24L * 3600;
 /// Clocks of peers may run behind ours.
 constexpr long validFrom = -day;
 /// Longer than a process lives; a new one makes a new certificate.

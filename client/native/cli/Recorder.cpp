@@ -61,7 +61,8 @@ std::string Recorder::newPath(const call::RemoteFrame& frame) {
   std::string path = stem + extension;
   // Two people of one name, or a changed codec: a file of its own.
   for (int number = 2; !paths_.insert(path).second; ++number) {
-    path = stem + "-" + std::to_string(number) + extension;
+    path = stem;
+    path.append("-").append(std::to_string(number)).append(extension);
   }
   return path;
 }

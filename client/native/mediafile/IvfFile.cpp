@@ -1,6 +1,7 @@
 // Reading IVF files; see the header.
 #include "client/native/mediafile/IvfFile.hpp"
 
+#include <cmath>
 #include <cstring>
 
 #include "client/native/mediafile/ReadWholeFile.hpp"
@@ -114,7 +115,7 @@ base::Expected<void> IvfFile::index(const std::string& name, size_t offset) {
 
 base::TimeDelta IvfFile::timeOf(size_t index) const {
   const auto ticks = static_cast<double>(entries_[index].timestamp - entries_.front().timestamp);
-  return base::TimeDelta::micros(static_cast<int64_t>(ticks * 1e6 * ticksPerUnit_ / unitsPerSecond_ + 0.5));
+  return base::TimeDelta::micros(std::llround(ticks * 1e6 * ticksPerUnit_ / unitsPerSecond_));
 }
 
 base::TimeDelta IvfFile::duration() const {

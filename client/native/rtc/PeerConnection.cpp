@@ -46,8 +46,7 @@ void PeerConnection::Impl::freshIceCredentials() {
 // ---- negotiation -----------------------------------------------------------------------------------
 
 std::string PeerConnection::Impl::addLine(Line line) {
-  lines_.push_back(line);
-  return line.mid;
+  return lines_.emplace_back(std::move(line)).mid;
 }
 
 std::vector<MediaLine> PeerConnection::Impl::describeLines() const {

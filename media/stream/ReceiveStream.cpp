@@ -11,8 +11,9 @@ namespace {
 /// A retransmission cannot be further ahead of the media than the packets in flight.
 constexpr int64_t maxRtxLead = 256;
 
-/// A lost packet is asked for at once, and again after 1.25 round trips: this leaves room for five requests, so
-/// that at 5 % loss both ways one packet in 100,000 is given up. Past the upper bound a key frame comes sooner.
+/// A lost packet is asked for at once, and again after 1.25 round trips: this leaves room for five requests,
+/// so that at 5 % loss both ways one packet in 100,000 is given up. Past the upper bound a key frame comes
+/// sooner.
 base::TimeDelta referenceWait(base::TimeDelta rtt) {
   return std::clamp(rtt * 6, base::TimeDelta::millis(150), base::TimeDelta::millis(400));
 }

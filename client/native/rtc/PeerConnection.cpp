@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "client/native/rtc/PeerConnectionImpl.hpp"
 #include "media/ice/Stun.hpp"

@@ -7,8 +7,6 @@ namespace sotto::room {
 
 namespace {
 
-using control::MediaKind;
-
 /// RFC 8285: two-byte ids go to 255, and 0 is padding; RFC 3551 payload types have 7 bits.
 constexpr uint8_t maxPayloadType = 127;
 

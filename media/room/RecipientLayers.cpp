@@ -95,9 +95,10 @@ control::LayersChanged::Layer Recipient::describe(const VideoSlot& slot, Timesta
   if (slot.bound == nullptr) return layer;
   const forward::Source& source = slot.bound->source;
   const forward::LayerIndex target = slot.subscription->selector().target().layer;
+  const bool absent = slot.bound->muted || source.stopped(now) || target == noLayer;
   if (slot.grant.limitedByBudget) {
     layer.reason = "rate-cap";
-  } else if (slot.bound->muted || source.stopped(now) || target == noLayer) {
+  } else if (absent) {  // NOLINT(bugprone-branch-clone): the order of the questions matters
     layer.reason = "publisher";
   } else if (slot.subscription->awaitedStream() != 0) {
     layer.reason = "key-frame";

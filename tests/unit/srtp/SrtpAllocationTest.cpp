@@ -2,20 +2,19 @@
 #include <openssl/crypto.h>
 
 #include <catch2/catch.hpp>
-#include <cstdlib>
-#include <new>
 
 #include "SrtpTestSupport.hpp"
+#include "tests/support/AllocationCount.hpp"
 
 namespace {
-size_t allocations = 0;
+using sotto::test::allocationCount;
 
 void* countedMalloc(size_t size, const char*, int) {
-  ++allocations;
+  ++allocationCount;
   return std::malloc(size);
 }
 void* countedRealloc(void* pointer, size_t size, const char*, int) {
-  ++allocations;
+  ++allocationCount;
   return std::realloc(pointer, size);
 }
 void countedFree(void* pointer, const char*, int) {
@@ -24,40 +23,6 @@ void countedFree(void* pointer, const char*, int) {
 // OpenSSL takes another allocator only before its first allocation.
 const int opensslCounted = CRYPTO_set_mem_functions(&countedMalloc, &countedRealloc, &countedFree);
 }  // namespace
-
-// All forms but the over-aligned ones, so that none is freed by another's counterpart.
-void* operator new(size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size);
-}
-void* operator new(size_t size) {
-  if (void* pointer = operator new(size, std::nothrow)) return pointer;
-  throw std::bad_alloc();
-}
-void* operator new[](size_t size) {
-  return operator new(size);
-}
-void* operator new[](size_t size, const std::nothrow_t& tag) noexcept {
-  return operator new(size, tag);
-}
-void operator delete(void* pointer) noexcept {
-  std::free(pointer);
-}
-void operator delete(void* pointer, size_t) noexcept {
-  std::free(pointer);
-}
-void operator delete(void* pointer, const std::nothrow_t&) noexcept {
-  std::free(pointer);
-}
-void operator delete[](void* pointer) noexcept {
-  std::free(pointer);
-}
-void operator delete[](void* pointer, size_t) noexcept {
-  std::free(pointer);
-}
-void operator delete[](void* pointer, const std::nothrow_t&) noexcept {
-  std::free(pointer);
-}
 
 using namespace sotto::srtp;
 
@@ -69,7 +34,7 @@ TEST_CASE("Sealing and opening with AES-GCM allocate nothing once warm") {
     const sotto::base::ByteView view(plain);
     size_t opened = 0, before = 0;
     for (uint16_t i = 0; i < 3000; ++i) {
-      if (i == 1) before = allocations;
+      if (i == 1) before = allocationCount;
       sotto::base::storeU16(&plain[2], i);
       const size_t size =
           *pair.sender->protectRtp(view.first(12), view.subspan(12, 3), view.subspan(15), out);
@@ -77,7 +42,7 @@ TEST_CASE("Sealing and opening with AES-GCM allocate nothing once warm") {
       const size_t rtcpSize = *pair.sender->protectRtcp(rtcp, out);
       opened += pair.receiver->unprotectRtcp(sotto::base::MutableByteView(out).first(rtcpSize)).has_value();
     }
-    const size_t after = allocations;
+    const size_t after = allocationCount;
     CHECK(opened == 6000);
     CHECK(after == before);
     CHECK(before > 0);

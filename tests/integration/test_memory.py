@@ -46,7 +46,7 @@ def memory_of(pid):
                 continue
             start, end = int(match[1], 16), int(match[2], 16)
             if end - start > 1 << 30:
-                continue  # a sanitizer's shadow, not memory of the program
+                continue
             memory.seek(start)
             parts = []
             while start < end:

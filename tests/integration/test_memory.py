@@ -45,8 +45,6 @@ def memory_of(pid):
             if not match or match[4] in ("[vvar]", "[vsyscall]", "[vvar_vclock]"):
                 continue
             start, end = int(match[1], 16), int(match[2], 16)
-            if end - start > 1 << 30:
-                continue
             memory.seek(start)
             parts = []
             while start < end:

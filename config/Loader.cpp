@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <stdexcept>
 #include <tuple>
 
@@ -62,7 +63,28 @@ void checkTogether(const Config& config, const YAML::Node& root, ReadContext& co
   }
 }
 
+/// The first byte that no UTF-8 text has. yaml-cpp would guess at UTF-16 and UTF-32 from some of them, and
+/// never come back from others.
+std::optional<YAML::Mark> findForeignByte(std::string_view text) {
+  YAML::Mark mark;
+  for (const char c : text) {
+    const auto byte = static_cast<uint8_t>(c);
+    const bool space = c == '\t' || c == '\n' || c == '\r';
+    if ((byte < 0x20 && !space) || byte == 0x7f || byte >= 0xf8) return mark;
+    ++mark.column;
+    if (c == '\n') {
+      ++mark.line;
+      mark.column = 0;
+    }
+  }
+  return std::nullopt;
+}
+
 LoadResult load(std::string_view yaml, ReadContext context, Config config) {
+  if (const auto foreign = findForeignByte(yaml)) {
+    context.report(*foreign, "a byte that is not text, expected YAML in UTF-8");
+    return tl::make_unexpected(std::move(context.problems));
+  }
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
     if (documents.size() > 1) {

@@ -319,11 +319,11 @@ class Parser {
     const auto restricted = first.empty() ? Direction::SendRecv : direction(first);
     // RFC 8285 allows ids 4096..4351 in offers as place holders; they can only be refused.
     if (!id || *id == 0) return "";
-    if (!restricted || value.empty()) return "expected a=extmap:<id>[/direction] <URI>";
+    const std::string_view uri = value.substr(0, value.find(' '));
+    if (!restricted || uri.empty()) return "expected a=extmap:<id>[/direction] <URI>";
     if (value.size() > maxUriBytes) return "";
     if (current().extensions.size() == maxExtensions) return "more than 64 a=extmap lines for one m-line";
-    current().extensions.push_back(
-        {static_cast<uint8_t>(*id), *restricted, std::string(value.substr(0, value.find(' ')))});
+    current().extensions.push_back({static_cast<uint8_t>(*id), *restricted, std::string(uri)});
     return "";
   }
 

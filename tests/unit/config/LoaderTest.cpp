@@ -166,6 +166,8 @@ TEST_CASE("each fault has one message with its place and what was expected") {
       {"media:\n  first_port: 65535\n  workers: 4",
        "f.yaml:2:15: media.first_port is 65535, expected at most 65532 for 4 workers with a port each"},
       // not YAML
+      {"http:\n  port: \x01", "f.yaml:2:9: a byte that is not text, expected YAML in UTF-8"},
+      {"\xff\xfeh", "f.yaml:1:1: a byte that is not text, expected YAML in UTF-8"},
       {"http: {port: 80", "f.yaml:1:1: not valid YAML: end of map flow not found"},
       {"a: 1\n---\nb: 2",
        "f.yaml:1:1: unknown key \"a\", expected http, clients, media, rooms, auth or log\n"

@@ -118,6 +118,7 @@ TEST_CASE("A line that cannot be read is named") {
       {"a=rtcp-fb:96", "expected a=rtcp-fb:<payload type or *> <feedback>"},
       {"a=rtcp-fb:999 nack", "expected a=rtcp-fb:<payload type or *> <feedback>"},
       {"a=extmap:1", "expected a=extmap:<id>[/direction] <URI>"},
+      {"a=extmap:1  urn:x", "expected a=extmap:<id>[/direction] <URI>"},
       {"a=extmap:1/up urn:x", "expected a=extmap:<id>[/direction] <URI>"},
       {"a=rid:q", "expected a=rid:<id> send|recv"},
       {"a=simulcast:send", "expected a=simulcast:send|recv <rid>;…"},

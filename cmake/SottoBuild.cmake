@@ -111,7 +111,7 @@ function(sotto_fuzzer name)
   if(NOT EXISTS ${corpus})
     set(corpus)
   endif()
-  add_test(NAME fuzz_${name} COMMAND fuzz_${name} -seed=1 -max_total_time=3 -rss_limit_mb=2048 -timeout=25 ${work} ${corpus})
+  add_test(NAME fuzz_${name} COMMAND fuzz_${name} -seed=1 -max_total_time=5 -rss_limit_mb=2048 -timeout=10 ${work} ${corpus})
   set_tests_properties(fuzz_${name} PROPERTIES LABELS fuzz TIMEOUT 60)
 endfunction()
 

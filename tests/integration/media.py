@@ -53,6 +53,24 @@ def ivf_frames(path) -> list[bytes]:
     return frames
 
 
+def opus_packets(path) -> list[bytes]:
+    """The audio packets of an Ogg Opus file (RFC 3533, RFC 7845): all but the two headers."""
+    data = pathlib.Path(path).read_bytes()
+    packets, packet, position = [], b"", 0
+    while position < len(data):
+        if data[position:position + 4] != b"OggS":
+            raise AssertionError(f"{path} is not an Ogg file")
+        segments = data[position + 27:position + 27 + data[position + 26]]
+        position += 27 + len(segments)
+        for size in segments:
+            packet += data[position:position + size]
+            position += size
+            if size < 255:
+                packets.append(packet)
+                packet = b""
+    return packets[2:]
+
+
 def decodes(path) -> bool:
     """Whether ffmpeg decodes the file without a word of complaint."""
     done = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-f", "null", "-"], stdin=subprocess.DEVNULL,

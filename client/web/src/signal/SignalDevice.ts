@@ -80,7 +80,7 @@ export class SignalDevice {
   static async open(store: DeviceStore, now: number, random: RandomBytes = systemRandom): Promise<SignalDevice> {
     const draft = new StoreDraft(store);
     const device = draft.device() ?? SignalDevice.create(draft, now, random);
-    await store.commit(draft.changes);
+    if (draft.changes.size > 0) await store.commit(draft.changes);
     return new SignalDevice(store, random, device.identity.publicKey, device.registrationId);
   }
 

@@ -10,7 +10,7 @@
 
 namespace sotto::server {
 
-LocalMediaPlane::LocalMediaPlane(boost::asio::io_context& io, SupervisorOptions options,
+LocalMediaPlane::LocalMediaPlane(boost::asio::io_context& io, const SupervisorOptions& options,
                                  std::vector<base::SocketAddress> announced)
     : io_(io),
       supervisor_(io, options, *this),

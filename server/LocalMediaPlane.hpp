@@ -16,7 +16,7 @@ namespace sotto::server {
 class LocalMediaPlane final : public signaling::MediaPlane, private SupervisorListener {
  public:
   /// `announced`: the addresses clients are told, best first; the worker's port is put in.
-  LocalMediaPlane(boost::asio::io_context& io, SupervisorOptions options,
+  LocalMediaPlane(boost::asio::io_context& io, const SupervisorOptions& options,
                   std::vector<base::SocketAddress> announced);
 
   /// Both before start(). `firstFailure` is told of workers that end before they were ready.

@@ -12,8 +12,6 @@
 #include <cstring>
 #include <vector>
 
-extern char** environ;
-
 namespace sotto::server {
 namespace {
 
@@ -62,6 +60,7 @@ int spawn(const WorkerCommand& command, int control, int output, pid_t& pid) {
   std::vector<std::string> words{command.program, "--control", std::to_string(controlDescriptor), "--address",
                                  command.address, "--port",    std::to_string(command.port)};
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   return posix_spawn(&pid, command.program.c_str(), &plan.actions, &plan.attributes, arguments.data(),

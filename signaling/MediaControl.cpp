@@ -305,7 +305,7 @@ void MediaControl::restoreWishes(Participant& participant) {
 }
 
 void MediaControl::failOffer(const ParticipantPtr& participant, const Participant::PendingOffer& offer,
-                             RequestError error) {
+                             const RequestError& error) {
   refuse(*participant, offer.connectionId, offer.requestId, error);
   finish(participant);
 }

@@ -50,7 +50,7 @@ class MediaControl {
   /// All that is known of the participant's slots.
   void sendReports(const Participant& participant) const;
   void failOffer(const ParticipantPtr& participant, const Participant::PendingOffer& offer,
-                 RequestError error);
+                 const RequestError& error);
 
   void onSlots(const control::SlotsBound& event);
   void onSpeakers(const control::SpeakersChanged& event);

@@ -22,7 +22,7 @@ constexpr size_t maxErrorText = 120;
 /// Session-level attributes are copied into every m-line, and "*" feedback into every payload type: bounds on
 /// those keep a description in proportion to its text. Browsers stay below a third of each.
 constexpr size_t maxFingerprints = 8;
-constexpr size_t maxFingerprintBytes = 64 * 3;
+constexpr size_t maxFingerprintBytes = size_t{64} * 3;
 constexpr size_t maxExtensions = 64;
 constexpr size_t maxUriBytes = 256;
 constexpr size_t maxFeedbackLines = 1024;

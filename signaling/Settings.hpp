@@ -16,19 +16,19 @@ namespace sotto::signaling {
 
 /// Bounds on what clients may ask for; past each there is an error code (docs/signaling.md).
 struct Limits {
-  size_t messageBytes = 256 * 1024;  ///< one WebSocket message; past it the socket closes (1009)
-  size_t sdpBytes = 200 * 1024;      ///< one offer; below messageBytes, as JSON escapes cost a little
-  size_t mediaLines = 128;           ///< m-lines of one offer, rejected ones included
-  double messagesPerSecond = 50;     ///< of one socket, on average
+  size_t messageBytes = size_t{256} * 1024;  ///< one WebSocket message; past it the socket closes (1009)
+  size_t sdpBytes = size_t{200} * 1024;      ///< one offer; below messageBytes, as JSON escapes cost a little
+  size_t mediaLines = 128;                   ///< m-lines of one offer, rejected ones included
+  double messagesPerSecond = 50;             ///< of one socket, on average
   double messageBurst = 200;
   size_t rooms = 1000;
   size_t participantsPerRoom = 100;  ///< those that may still resume count
   size_t audioSlots = 8;             ///< of one participant
   size_t videoSlots = 24;
   size_t tracks = 8;
-  size_t simulcastLayers = 3;   ///< rids of one track
-  size_t e2eeBytes = 4 * 1024;  ///< JSON that a participant publishes about its keys
-  size_t connections = 20'000;  ///< open sockets, joined or not
+  size_t simulcastLayers = 3;           ///< rids of one track
+  size_t e2eeBytes = size_t{4} * 1024;  ///< JSON that a participant publishes about its keys
+  size_t connections = 20'000;          ///< open sockets, joined or not
 };
 
 struct Settings {
@@ -49,7 +49,7 @@ struct Settings {
   /// How long a fresh socket may take to join.
   base::TimeDelta joinTimeout = base::TimeDelta::seconds(10);
   /// Validity of a development token.
-  base::TimeDelta developmentTokenLife = base::TimeDelta::seconds(12 * 3600);
+  base::TimeDelta developmentTokenLife = base::TimeDelta::seconds(43'200);
 };
 
 }  // namespace sotto::signaling

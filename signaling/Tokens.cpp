@@ -16,7 +16,7 @@ namespace {
 using nlohmann::json;
 
 /// A token of ours has about 300 bytes.
-constexpr size_t maxTokenBytes = 8 * 1024;
+constexpr size_t maxTokenBytes = size_t{8} * 1024;
 
 struct JwtDeleter {
   void operator()(jwt_t* jwt) const { jwt_free(jwt); }

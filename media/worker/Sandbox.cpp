@@ -125,9 +125,9 @@ base::Expected<void> enterSandbox() {
   if (!sanitized && geteuid() == 0) {
     const pid_t parent = getppid();
     enterEmptyRoot();
-    if (const auto changed = becomeNobody(); !changed) return changed;
+    if (auto changed = becomeNobody(); !changed) return changed;
     // A change of user clears the death signal.
-    if (const auto again = dieWithParent(parent); !again) return again;
+    if (auto again = dieWithParent(parent); !again) return again;
   }
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failed("PR_SET_NO_NEW_PRIVS");
   if (!sanitized && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("PR_SET_DUMPABLE");

@@ -50,7 +50,7 @@ class ClaimReader {
  public:
   explicit ClaimReader(const json& claims) : claims_(claims) {}
 
-  std::string text(const char* name, std::optional<std::string> absent) {
+  std::string text(const char* name, const std::optional<std::string>& absent) {
     const auto found = claims_.find(name);
     if (found == claims_.end()) {
       if (!absent) complain(std::string("the token has no \"") + name + "\"");

@@ -1,5 +1,6 @@
-// Bundles the call page into dist/ (index.html, assets/…), or the tests and tools into node_modules/.sotto/ for Node.
-// Usage: node build.mjs [--quiet] page|test|tools
+// Bundles the call page into dist/ (index.html, assets/…), the tests and tools into node_modules/.sotto/ for Node, or the
+// page of the browsers' device test into node_modules/.sotto/browser/.
+// Usage: node build.mjs [--quiet] page|test|tools|device-test
 
 import { build } from "esbuild";
 import { cp, mkdir, readdir, rm, stat } from "node:fs/promises";
@@ -42,13 +43,18 @@ async function forNode(source, suffix) {
   await build({ ...shared, platform: "node", outdir, entryPoints, banner, sourcemap: "inline", outExtension: { ".js": ".mjs" } });
 }
 
+async function deviceTest() {
+  await build({ ...shared, outdir: "node_modules/.sotto/browser", entryPoints: { device: "test/browser/devicePage.ts" } });
+}
+
 const tasks = {
   page,
   test: () => forNode("test", ".test.ts"),
   tools: () => forNode("tools", ".ts"),
+  "device-test": deviceTest,
 };
 if (what === undefined || !Object.hasOwn(tasks, what)) {
-  console.error("usage: node build.mjs [--quiet] page|test|tools");
+  console.error("usage: node build.mjs [--quiet] page|test|tools|device-test");
   process.exit(2);
 }
 await tasks[what]();

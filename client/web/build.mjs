@@ -22,7 +22,8 @@ const shared = {
 async function page() {
   await rm(join(folder, "dist"), { recursive: true, force: true });
   await mkdir(join(folder, "dist/assets"), { recursive: true });
-  const options = { ...shared, minify: true, outdir: "dist/assets", sourcemap: false };
+  // The page goes to users: the licence notices of what it contains stay in it.
+  const options = { ...shared, minify: true, outdir: "dist/assets", sourcemap: false, legalComments: "eof" };
   await build({ ...options, entryPoints: { page: "src/page/main.ts", style: "src/page/style.css" } });
   await build({ ...options, entryPoints: { worker: "src/e2ee/worker/worker.ts" } });
   await cp(join(folder, "src/page/index.html"), join(folder, "dist/index.html"));

@@ -133,6 +133,31 @@ test("a crash at any moment uses no message key twice and opens no message twice
   assert.ok(used.size > 80 && opened.size > 20, `${name}: ${used.size} sealed, ${opened.size} opened`);
 });
 
+test("what the application stores with a message is there when the message is, and only then", async () => {
+  const random = new Random(5);
+  const store = new GatedStore();
+  const alice = await SignalDevice.open(store, NOW, randomBytes(random));
+  const bob = await newDevice(random);
+  await alice.initiate("bob", await bundleOf(bob.device, 0));
+  const outbox = (sealed: readonly SealedMessage[]) => new Map([["app/outbox", sealed[0]!.bytes]]);
+  const [opening] = await alice.encryptAll([{ address: "bob", plaintext: bytesOf("hi") }], outbox);
+  assert.deepEqual(store.get("app/outbox"), opening!.bytes);
+  await bob.device.decrypt("alice", opening!);
+  const answer = await bob.device.encrypt("alice", bytesOf("keep this"));
+  const inbox = (plaintext: Bytes) => new Map([["app/inbox", plaintext]]);
+
+  store.open = false;
+  const failing = alice.decrypt("bob", answer, inbox);
+  await settled();
+  store.settle(new Error("disk full"));
+  await assert.rejects(failing, /disk full/);
+  assert.equal(store.get("app/inbox"), undefined);
+  store.open = true;
+  await assert.rejects(alice.decrypt("bob", answer, () => new Map([["session/bob", bytesOf("x")]])), RangeError);
+  assert.equal(text(await alice.decrypt("bob", answer, inbox)), "keep this");
+  assert.equal(text(store.crash().get("app/inbox")!), "keep this");
+});
+
 async function openStore(factory: IDBFactory, name = "device"): Promise<IndexedDbDeviceStore> {
   return IndexedDbDeviceStore.open(name, factory as unknown as globalThis.IDBFactory);
 }

@@ -4,7 +4,7 @@
 
 import { type Bytes } from "../e2ee/bytes.ts";
 import { generateKeyPair, PublicKey, systemRandom, type RandomBytes } from "./curve.ts";
-import { type DeviceStore } from "./DeviceStore.ts";
+import { type DeviceStore, type StoreChanges } from "./DeviceStore.ts";
 import {
   checkBundle,
   createOneTimePreKey,
@@ -213,20 +213,35 @@ export class SignalDevice {
     return sealed!;
   }
 
-  /** Seals for many devices with one commit: all or none. Throws as `encrypt` does. */
-  encryptAll(messages: readonly { readonly address: string; readonly plaintext: Uint8Array }[]): Promise<SealedMessage[]> {
-    return this.exclusively((draft) =>
-      messages.map(({ address, plaintext }) => {
+  /**
+   * Seals for many devices with one commit: all or none. What `alsoStore` gives (names under APPLICATION) is in the same
+   * commit, so that an outbox outlives a crash. Throws as `encrypt` does.
+   */
+  encryptAll(
+    messages: readonly { readonly address: string; readonly plaintext: Uint8Array }[],
+    alsoStore?: (sealed: readonly SealedMessage[]) => StoreChanges,
+  ): Promise<SealedMessage[]> {
+    return this.exclusively((draft) => {
+      const all = messages.map(({ address, plaintext }) => {
         const { record, sealed } = seal(draft.sessions(address), plaintext);
         if (record.current !== undefined) requireTrust(draft, address, record.current.remoteIdentity);
         draft.setSessions(address, record);
         return sealed;
-      }),
-    );
+      });
+      if (alsoStore !== undefined) draft.add(alsoStore(all));
+      return all;
+    });
   }
 
-  /** Opens a message from the device at `address`; every refusal of SignalError may come. */
-  decrypt(address: string, { kind, bytes }: { kind: SealedMessage["kind"]; bytes: Uint8Array }): Promise<Bytes> {
+  /**
+   * Opens a message from the device at `address`; every refusal of SignalError may come. What `alsoStore` gives (names
+   * under APPLICATION) is in the same commit: a message opens once only, and a crash must not lose what it said.
+   */
+  decrypt(
+    address: string,
+    { kind, bytes }: { kind: SealedMessage["kind"]; bytes: Uint8Array },
+    alsoStore?: (plaintext: Bytes) => StoreChanges,
+  ): Promise<Bytes> {
     return this.exclusively((draft) => {
       const opened =
         kind === "prekey"
@@ -234,6 +249,7 @@ export class SignalDevice {
           : open(draft.sessions(address), parseSignalMessage(bytes), this.random);
       if (opened.record.current !== undefined) requireTrust(draft, address, opened.record.current.remoteIdentity);
       draft.setSessions(address, opened.record);
+      if (alsoStore !== undefined) draft.add(alsoStore(opened.plaintext));
       return opened.plaintext;
     });
   }

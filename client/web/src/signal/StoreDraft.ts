@@ -16,6 +16,9 @@ import { readSessionRecord, writeSessionRecord } from "./sessionCodec.ts";
 import { EMPTY_RECORD, type SessionRecord } from "./SessionRecord.ts";
 import { SignalError } from "./SignalError.ts";
 
+/** Begins the names of what the application keeps in a device's store. */
+export const APPLICATION = "app/";
+
 const DEVICE = "device";
 const SIGNED = "signed/";
 const ONE_TIME = "prekey/";
@@ -63,6 +66,14 @@ export class StoreDraft {
       else names.add(name);
     }
     return [...names].map((name) => Number(name.slice(prefix.length)));
+  }
+
+  /** Adds changes of the application's own, whose names begin with APPLICATION. */
+  add(changes: StoreChanges): void {
+    for (const [name, value] of changes) {
+      if (!name.startsWith(APPLICATION)) throw new RangeError(`${name} does not begin with ${APPLICATION}`);
+      this.written.set(name, value);
+    }
   }
 
   /** The device, or undefined in an empty store. */

@@ -1,5 +1,6 @@
 // The device of a signed-in user in this browser: lock, store and device together.
 
+import { type DeviceStore } from "./DeviceStore.ts";
 import { lockDevice } from "./deviceLock.ts";
 import { IndexedDbDeviceStore } from "./IndexedDbDeviceStore.ts";
 import { SignalDevice } from "./SignalDevice.ts";
@@ -7,6 +8,8 @@ import { SignalDevice } from "./SignalDevice.ts";
 /** A device and how to let go of it. */
 export interface BrowserDevice {
   readonly device: SignalDevice;
+  /** The device's store, for what the application keeps beside it (names under APPLICATION). */
+  readonly store: DeviceStore;
   /** Closes the store and lets another tab have the device. */
   close(): void;
 }
@@ -22,6 +25,7 @@ export async function openBrowserDevice(name: string, wait = false): Promise<Bro
     const device = await SignalDevice.open(store, Date.now());
     return {
       device,
+      store,
       close: () => {
         store.close();
         release();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "media/base/Bytes.hpp"
@@ -21,6 +22,12 @@ class SecretBytes {
   SecretBytes& operator=(const SecretBytes&) = delete;
   ~SecretBytes() { wipe(); }
 
+  /// Takes bytes over without a copy.
+  static SecretBytes adopt(std::vector<uint8_t> bytes) {
+    SecretBytes secret;
+    secret.bytes_ = std::move(bytes);
+    return secret;
+  }
   SecretBytes clone() const { return SecretBytes(view()); }
   size_t size() const { return bytes_.size(); }
   bool empty() const { return bytes_.empty(); }

@@ -6,22 +6,10 @@
 #include <variant>
 #include <vector>
 
-#include "client/native/e2ee/KeyId.hpp"
-#include "client/native/e2ee/SecretBytes.hpp"
 #include "client/native/e2ee/keys/DeviceId.hpp"
-#include "media/frame/FrameMetadata.hpp"
+#include "client/native/e2ee/keys/MediaKey.hpp"
 
 namespace sotto::client::e2ee {
-
-/// One media key: what a key message carries.
-struct MediaKey {
-  KeyId id;
-  frame::Suite suite = frame::Suite::Duo;
-  SecretBytes secret;  ///< SK, 32 bytes
-
-  static constexpr size_t secretSize = 32;
-  MediaKey clone() const { return {id, suite, secret.clone()}; }
-};
 
 /// Send this key to these devices. Their receipts and failures are to be handed back with `rotation`.
 struct SendKey {

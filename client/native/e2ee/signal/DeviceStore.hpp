@@ -5,17 +5,11 @@
 #include <map>
 #include <string>
 
+#include "client/native/e2ee/signal/DeviceName.hpp"
 #include "client/native/e2ee/signal/DeviceStorage.hpp"
 #include "client/native/e2ee/signal/SessionCipher.hpp"
 
 namespace sotto::e2ee::signal {
-
-/// A device by the two names in its token.
-struct DeviceName {
-  std::string user;
-  std::string device;
-  auto operator<=>(const DeviceName&) const = default;
-};
 
 /// What is known of an identity key.
 enum class Trust : uint8_t {

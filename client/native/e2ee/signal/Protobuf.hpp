@@ -38,6 +38,8 @@ class ProtobufReader {
 /// Appends fields to a growing buffer.
 class ProtobufWriter {
  public:
+  /// Room for so many bytes: until they are used up the buffer does not move, and leaves no copy behind.
+  void reserve(size_t size) { out_.reserve(size); }
   void varint(uint32_t number, uint64_t value);
   void bytes(uint32_t number, base::ByteView value);
   /// One byte as it is: the version byte that stands before the fields.

@@ -287,7 +287,9 @@ async function farAhead(a, b) {
   // Counter 0 of this chain; the receiver then expects counter 1.
   await say(a, b, "near");
   const sealed = await Promise.all(Array.from({ length: 25_002 }, (_, i) => seal(a, b, toHex(`${i}`))));
-  assert.equal(await b.refusal("decrypt", openAs(b, a, sealed[25_001])), "too-far-ahead");
+  // libsignal gives one answer for all that no session opens.
+  const refusal = b.name === "libsignal" ? "invalid-message" : "too-far-ahead";
+  assert.equal(await b.refusal("decrypt", openAs(b, a, sealed[25_001])), refusal);
   await deliver(a, b, sealed[25_000], toHex("25000"));
   await say(b, a, "still together");
 }
@@ -295,7 +297,11 @@ async function farAhead(a, b) {
 /** Codes of calls, which libsignal does not know. */
 async function callCodes(a, b, random, note) {
   for (const count of [1, 2, 7, 40]) {
-    const members = Array.from({ length: count }, (_, i) => ({ user: `user ${i} ü`, device: random.hex(3), identityKey: `05${random.hex(32)}` }));
+    const members = Array.from({ length: count }, (_, i) => ({
+      user: `user ${i} ü`,
+      device: random.hex(3),
+      identityKey: `05${random.hex(31)}40`, // below 2^255 - 19
+    }));
     const { digits, emoji } = await a.call("call-code", { members });
     assert.match(digits, /^[0-9]{30}$/);
     assert.deepEqual({ ...(await b.call("call-code", { members: [...members].reverse() })) }, { digits, emoji }, note);

@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 import { launchChromium, launchFirefox } from "./support/browsers.mjs";
+import { VirtualDisplay } from "./support/display.mjs";
 import { makeMedia, NativeClient } from "./support/nativeClient.mjs";
 import { Person } from "./support/person.mjs";
 import { SottoServer } from "./support/server.mjs";
@@ -84,7 +85,8 @@ async function main() {
     if (NativeClient.available(options.bin)) context.media = await makeMedia(join(context.folder, "media"), 25);
     const rooms = { max_participants: 6 };
     context.server = await SottoServer.start(options.bin, { rooms });
-    [context.chromium, context.firefox] = await Promise.all([launchChromium(), launchFirefox()]);
+    context.display = await VirtualDisplay.start();
+    [context.chromium, context.firefox] = await Promise.all([launchChromium(), launchFirefox(context.display)]);
     await fillCall(context);
     for (const scenario of chosen) if (!(await runScenario(scenario, context))) failures++;
   } catch (error) {
@@ -96,6 +98,7 @@ async function main() {
     failures++;
   } finally {
     await Promise.allSettled([context.chromium?.close(), context.firefox?.close()]);
+    await context.display?.stop();
     await context.server?.stop();
     if (context.server) await writeFile(join(artefacts, "server.log"), context.server.output);
     await rm(context.folder, { recursive: true, force: true });

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 
+import { screenScenarios } from "./screenScenarios.mjs";
 import { eventually } from "./support/eventually.mjs";
 import { NativeClient } from "./support/nativeClient.mjs";
 import { SottoServer } from "./support/server.mjs";
@@ -90,20 +91,7 @@ export const scenarios = [
       await ben.call("setViewHeight", 0);
     },
   },
-  {
-    name: "a screen is shared and taken back",
-    async run({ people: [ada, ben, cleo, finn], shoot }) {
-      for (const [sharer, viewers] of [[ada, [ben, cleo, finn]], [finn, [ada]]]) {
-        await sharer.press("s");
-        for (const viewer of viewers) await viewer.seesPicture(sharer.name, "screen");
-        await shoot(viewers[0], `screen-of-${sharer.name}`);
-        await sharer.press("s");
-        for (const viewer of viewers) {
-          await viewer.sees("no screen", (state) => picture(state, sharer.name, "screen") === undefined);
-        }
-      }
-    },
-  },
+  ...screenScenarios,
   {
     name: "somebody leaves, and comes back late",
     async run({ people: [ada, ben, cleo, finn] }) {

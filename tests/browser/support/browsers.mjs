@@ -1,7 +1,10 @@
-// Chromium and Firefox, headless, with what calls on loopback need.
+// Chromium (headless) and Firefox (on a display that nobody sees) with what calls on loopback need. Both share a real
+// screen: Chromium a tab that it picks by its title, Firefox what its own question is answered with.
 
 import { existsSync } from "node:fs";
 import puppeteer from "puppeteer-core";
+
+import { SHARED_TITLE } from "./sharedScreen.mjs";
 
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const FIREFOX = ["/usr/bin/firefox-esr", "/usr/bin/firefox"];
@@ -14,15 +17,22 @@ const CHROMIUM_ARGUMENTS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  "--use-fake-ui-for-media-stream",
-  "--use-fake-device-for-media-stream=fps=30",
   "--autoplay-policy=no-user-gesture-required",
   "--allow-loopback-in-peer-connection",
 ];
+const PICKS_SHARED_TAB = `--auto-select-tab-capture-source-by-title=${SHARED_TITLE}`;
+/** As somebody who presses Cancel in the picker. */
+const CANCELS_PICKER = "--auto-reject-capture";
 
 const FIREFOX_PREFERENCES = {
-  "media.navigator.streams.fake": true,
-  "media.navigator.permission.disabled": true,
+  // Its questions can be answered at once, not only after a moment that spares people mistakes.
+  "security.notification_enable_delay": 0,
+  // Whatever is full screen fills its window: there is no window manager that would make the window larger.
+  "full-screen-api.ignore-widgets": true,
+  "full-screen-api.allow-trusted-requests-only": false,
+  "full-screen-api.transition-duration.enter": "0 0",
+  "full-screen-api.transition-duration.leave": "0 0",
+  "full-screen-api.warning.timeout": 0,
   // Without this ICE never starts on loopback.
   "media.peerconnection.ice.loopback": true,
   "media.autoplay.default": 0,
@@ -38,17 +48,23 @@ function first(paths, name) {
   return path;
 }
 
-export function launchChromium() {
+/** `sharing: false`: the picker for the screen is cancelled whenever it opens. */
+export function launchChromium({ sharing = true } = {}) {
   const executablePath = process.env.SOTTO_CHROMIUM ?? first(CHROMIUM, "Chromium");
-  return puppeteer.launch({ executablePath, headless: true, args: CHROMIUM_ARGUMENTS, protocolTimeout: 60_000 });
+  const args = [...CHROMIUM_ARGUMENTS, sharing ? PICKS_SHARED_TAB : CANCELS_PICKER];
+  return puppeteer.launch({ executablePath, headless: true, args, protocolTimeout: 60_000 });
 }
 
-export function launchFirefox() {
+/** On a display (support/display.mjs), so that there is a screen to share and somewhere to ask. */
+export function launchFirefox(display) {
   const executablePath = process.env.SOTTO_FIREFOX ?? first(FIREFOX, "Firefox");
   return puppeteer.launch({
     browser: "firefox",
     executablePath,
-    headless: true,
+    headless: false,
+    // The browser's own windows can be driven too (support/firefoxPrompts.mjs).
+    args: ["--remote-allow-system-access"],
+    env: { ...process.env, DISPLAY: display.name, WAYLAND_DISPLAY: undefined, MOZ_ENABLE_WAYLAND: "0" },
     extraPrefsFirefox: FIREFOX_PREFERENCES,
     protocolTimeout: 60_000,
   });

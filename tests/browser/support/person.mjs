@@ -6,6 +6,9 @@ const VIEWPORT = { width: 960, height: 640 };
 /** 640×360 keeps four encoding and decoding browsers within two cores. */
 const CAPTURE = { width: "640", height: "360", fps: "20" };
 
+/** More than there is to reach on the page. */
+const MOST_TABS = 40;
+
 export class Person {
   /** Opens the page in a window of its own (a second tab would hide the first, and hidden pages stop drawing). */
   static async open(browser, server, name, { room = "test", key = "correct horse", query = {}, viewport = VIEWPORT } = {}) {
@@ -51,6 +54,15 @@ export class Person {
 
   press(key) {
     return this.page.keyboard.press(key);
+  }
+
+  /** Moves the focus to an element with the Tab key alone. */
+  async tabTo(selector) {
+    for (let presses = 0; presses < MOST_TABS; presses++) {
+      if (await this.page.evaluate((wanted) => document.activeElement?.matches(wanted) ?? false, selector)) return;
+      await this.press("Tab");
+    }
+    throw new Error(`${this.name} does not reach ${selector} with the Tab key`);
   }
 
   /** Waits until `check(snapshot)` is true; the failure shows the last snapshot. */

@@ -121,7 +121,7 @@ export class Call implements SignalingListener {
     if (source === "screen" && own.track === null) this.own.delete(source);
     else this.own.set(source, own);
     this.changed();
-    if (before?.track !== own.track) await this.media?.setTrack(source, own);
+    if ((before?.track ?? null) !== own.track) await this.media?.setTrack(source, own);
     if (before?.muted !== own.muted && (source !== "screen" || own.track !== null)) {
       await this.signaling.request("mute", { source, muted: own.muted }).catch(() => undefined);
     }
@@ -210,6 +210,8 @@ export class Call implements SignalingListener {
     } else {
       this.phase = this.media.state === "connected" ? "connected" : "connecting";
       this.lastWishes = "";
+      // What was offered while the socket was lost (a screen that began or ended) has reached nobody.
+      if (this.media.unsettled) void this.media.negotiate().catch(() => undefined);
       this.subscribe();
     }
     this.changed();

@@ -16,6 +16,9 @@ export interface LocalMediaOptions {
   readonly size: CaptureSize;
 }
 
+/** Text stays readable at this size, and an encoder on an ordinary machine keeps up with it; either way up. */
+const SCREEN_CAPTURE: MediaTrackConstraints = { width: { max: 1920 }, height: { max: 1920 }, frameRate: { max: 15 } };
+
 /** Why there is no track, in words for people. */
 export class DeviceError extends Error {}
 
@@ -31,6 +34,7 @@ export class LocalMedia {
   label = "";
   microphone: MediaStreamTrack | undefined;
   camera: MediaStreamTrack | undefined;
+  private screen: MediaStreamTrack | undefined;
 
   constructor(private readonly options: LocalMediaOptions) {}
 
@@ -52,21 +56,24 @@ export class LocalMedia {
 
   /** The picture of a screen, window or tab that the person picks; rejects when they change their mind. */
   async openScreen(): Promise<MediaStreamTrack> {
-    if (this.options.camera === "timecode" || this.options.camera === "scene") {
-      const timecode = this.options.camera === "timecode";
-      return syntheticCamera(1280, 720, 15, this.label, timecode, "document").getVideoTracks()[0]!;
-    }
+    this.closeScreen();
     if (typeof navigator.mediaDevices?.getDisplayMedia !== "function") {
       throw new DeviceError("This browser cannot share the screen.");
     }
     try {
-      const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: 15 }, audio: false });
+      const stream = await navigator.mediaDevices.getDisplayMedia({ video: SCREEN_CAPTURE, audio: false });
       const track = stream.getVideoTracks()[0]!;
+      // Text before motion: when there is too little of anything, fewer pictures rather than blurred ones.
       track.contentHint = "detail";
-      return track;
+      return (this.screen = track);
     } catch (error) {
-      throw explain(error, "screen");
+      throw explainScreen(error);
     }
+  }
+
+  closeScreen(): void {
+    this.screen?.stop();
+    this.screen = undefined;
   }
 
   async devices(kind: "audioinput" | "videoinput"): Promise<DeviceChoice[]> {
@@ -79,6 +86,7 @@ export class LocalMedia {
   stop(): void {
     this.microphone?.stop();
     this.closeCamera();
+    this.closeScreen();
   }
 
   private async makeMicrophone(): Promise<MediaStreamTrack> {
@@ -127,6 +135,15 @@ function explain(error: unknown, what: string): DeviceError {
     return new DeviceError(`The ${what} is in use by another program, or does not answer.`);
   }
   return new DeviceError(`The ${what} could not be opened.`);
+}
+
+/** The same for a screen, where not being allowed is mostly a change of mind in the browser's own dialogue. */
+function explainScreen(error: unknown): DeviceError {
+  const name = error instanceof DOMException ? error.name : "";
+  if (name === "NotAllowedError") {
+    return new DeviceError("Your screen is not shared: it was cancelled, or this browser or system does not allow it.");
+  }
+  return explain(error, "screen");
 }
 
 /** A quiet tone that goes up and down: something to hear where no microphone is. */

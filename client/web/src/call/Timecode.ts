@@ -16,7 +16,6 @@ export function syntheticCamera(
   framesPerSecond: number,
   label: string,
   timecode: boolean,
-  scene: "person" | "document" = "person",
 ): MediaStream {
   const canvas = document.createElement("canvas");
   canvas.width = width;
@@ -25,8 +24,7 @@ export function syntheticCamera(
   const hue = [...label].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 7);
   let frame = 0;
   const draw = () => {
-    if (scene === "person") drawPerson(context, hue, frame++ / framesPerSecond);
-    else drawDocument(context, hue, frame++ / framesPerSecond);
+    drawPerson(context, hue, frame++ / framesPerSecond);
     if (timecode) drawTimecode(context, Date.now() >>> 0);
   };
   draw();
@@ -75,25 +73,6 @@ function drawPerson(context: CanvasRenderingContext2D, hue: number, seconds: num
   context.beginPath();
   context.arc(x, y + height * 0.055, height * 0.055, 0.25 * Math.PI, 0.75 * Math.PI);
   context.stroke();
-}
-
-/** A page of lines that somebody is writing: what a shared screen looks like. */
-function drawDocument(context: CanvasRenderingContext2D, hue: number, seconds: number): void {
-  const { width, height } = context.canvas;
-  context.fillStyle = `hsl(${hue} 18% 90%)`;
-  context.fillRect(0, 0, width, height);
-  context.fillStyle = "hsl(0 0% 100%)";
-  context.fillRect(width * 0.12, height * 0.3, width * 0.76, height * 0.7);
-  context.fillStyle = `hsl(${hue} 42% 40%)`;
-  context.fillRect(width * 0.18, height * 0.37, width * 0.34, height * 0.045);
-  const lines = 9;
-  const written = (seconds * 0.4) % lines;
-  for (let line = 0; line < written; line++) {
-    const full = 0.5 + 0.14 * Math.abs(Math.sin(line * 2.3));
-    const share = Math.min(1, written - line);
-    context.fillStyle = "hsl(215 12% 62%)";
-    context.fillRect(width * 0.18, height * (0.47 + line * 0.055), width * full * share, height * 0.02);
-  }
 }
 
 function drawTimecode(context: CanvasRenderingContext2D, value: number): void {

@@ -52,6 +52,7 @@ export class CallView {
   private viewHeight: number;
   private statisticsOn = false;
   private frameRequested = false;
+  private screenSwitching = false;
   private toastTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly statisticsTimer: ReturnType<typeof setInterval>;
   private readonly resizes: ResizeObserver;
@@ -140,20 +141,37 @@ export class CallView {
   }
 
   async toggleScreen(): Promise<void> {
-    const { call, media } = this.options;
-    const shared = call.own.get("screen")?.track;
+    const { call } = this.options;
+    // One question at a time: the browser's own dialogue may be open.
+    if (this.screenSwitching) return;
+    this.screenSwitching = true;
     try {
-      if (shared) {
-        shared.stop();
-        await call.setTrack("screen", { track: null, muted: true });
-        return;
-      }
-      const track = await media.openScreen();
-      track.onended = () => void call.setTrack("screen", { track: null, muted: true }).catch(() => undefined);
-      await call.setTrack("screen", { track, muted: false });
+      if (call.own.get("screen")?.track) await this.stopScreen();
+      else await this.startScreen();
     } catch (error) {
       this.complain(error);
+    } finally {
+      this.screenSwitching = false;
     }
+  }
+
+  private async startScreen(): Promise<void> {
+    const { call, media } = this.options;
+    const track = await media.openScreen();
+    // The browser asked for as long as the person pleased: the call may be over.
+    if (call.phase === "ended") return media.closeScreen();
+    track.onended = () => void this.stopScreen().catch((error: unknown) => this.complain(error));
+    try {
+      await call.setTrack("screen", { track, muted: false });
+    } catch (error) {
+      await this.stopScreen().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private async stopScreen(): Promise<void> {
+    this.options.media.closeScreen();
+    await this.options.call.setTrack("screen", { track: null, muted: true });
   }
 
   private toggleStatistics(): void {

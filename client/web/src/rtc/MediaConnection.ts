@@ -38,6 +38,7 @@ export class MediaConnection {
   private negotiations: Promise<void> = Promise.resolve();
   private closed = false;
   private answered = false;
+  private refused = false;
 
   constructor(
     private readonly options: MediaOptions,
@@ -72,6 +73,11 @@ export class MediaConnection {
   /** Whether the server has taken an offer, and so knows the slots. */
   get negotiated(): boolean {
     return this.answered;
+  }
+
+  /** Whether the latest offer was not taken, so that the server knows less than there is. */
+  get unsettled(): boolean {
+    return this.refused;
   }
 
   slotByMid(mid: string): Slot | undefined {
@@ -174,7 +180,9 @@ export class MediaConnection {
       if (this.closed) return;
       await this.pc.setRemoteDescription({ type: "answer", sdp: reply.sdp });
       this.answered = true;
+      this.refused = false;
     } catch (error) {
+      this.refused = true;
       if (!this.closed) await this.pc.setLocalDescription({ type: "rollback" }).catch(() => undefined);
       throw error;
     }

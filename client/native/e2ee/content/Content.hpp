@@ -88,7 +88,7 @@ enum class ContentError : uint8_t {
 };
 const char* toString(ContentError error);
 
-/// Encoded and padded.
+/// Of everything below, encoded and padded.
 constexpr size_t maxContentSize = 64 * 1024;
 constexpr size_t paddingStep = 160;
 /// Key messages, key requests, receipts and shared keys are no shorter, so that all look alike.
@@ -99,6 +99,8 @@ SecretBytes encodeContent(const Content& content);
 tl::expected<Content, ContentError> decodeContent(base::ByteView padded);
 /// A body by itself, padded: what the one-time-key form seals.
 SecretBytes encodeBody(const Body& body);
+/// The content that carries this body, for one device. `paddedBody` is what encodeBody has made.
+SecretBytes encodeInline(base::ByteView paddedBody);
 tl::expected<Body, ContentError> decodeBody(base::ByteView padded);
 
 /// "This message of yours I could not open": not sealed, anybody could have written it.

@@ -109,14 +109,28 @@ SecretBytes encodeBody(const Body& body) {
   return pad(encode(body).view(), paddingStep, isKeyTraffic(body) ? smallestPadded : paddingStep);
 }
 
+namespace {
+
+/// A content of one field, `inner`.
+SecretBytes wrap(size_t field, base::ByteView inner, bool small) {
+  ProtobufWriter out = roomFor(inner.size());
+  out.bytes(static_cast<uint32_t>(field), inner);
+  const SecretBytes plain = finish(std::move(out));
+  return pad(plain.view(), paddingStep, small ? smallestPadded : paddingStep);
+}
+
+}  // namespace
+
 SecretBytes encodeContent(const Content& content) {
   const SecretBytes inner = std::visit([](const auto& value) { return encode(value); }, content);
-  ProtobufWriter out = roomFor(inner.size());
-  out.bytes(static_cast<uint32_t>(content.index() + 1), inner.view());
-  const SecretBytes plain = finish(std::move(out));
   const Body* body = std::get_if<Body>(&content);
-  const bool small = body == nullptr || isKeyTraffic(*body);
-  return pad(plain.view(), paddingStep, small ? smallestPadded : paddingStep);
+  return wrap(content.index() + 1, inner.view(), body == nullptr || isKeyTraffic(*body));
+}
+
+SecretBytes encodeInline(base::ByteView paddedBody) {
+  const base::ByteView plain = unpad(paddedBody).value_or(base::ByteView{});
+  const auto body = decodeBody(paddedBody);
+  return wrap(1, plain, body && isKeyTraffic(*body));
 }
 
 std::array<uint8_t, ErrorReceipt::wireSize> encodeErrorReceipt(const ErrorReceipt& receipt) {

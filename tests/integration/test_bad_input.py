@@ -68,7 +68,7 @@ class BadInput(unittest.TestCase):
             "unsigned": jwt(claims(), header={"alg": "none"}).rsplit(".", 1)[0] + ".",
             "without expiry": jwt(claims(exp=None)),
             "not yet valid": jwt(claims(nbf=int(time.time()) + 600)),
-            "for another room's shape": jwt(claims(room=17)),
+            "of another shape": jwt(claims(room=17)),
             "garbage": "a.b.c",
             "empty": "",
         }
@@ -84,11 +84,20 @@ class BadInput(unittest.TestCase):
         for reason in ("expired", "signature", "claims", "not_yet_valid", "malformed"):
             self.assertGreaterEqual(metrics[f'sotto_signaling_tokens_refused_total{{reason="{reason}"}}'], 1, reason)
         self.assertGreaterEqual(len(messages), 5, messages)
+
+        async def elsewhere(client):
+            return await client.request("join", version=1, room="demo", token=jwt(claims(room="other")),
+                                        e2ee={"suites": ["duo"]})
+        self.assert_error(self.signaling(elsewhere), "unauthorized")
+        self.assertGreaterEqual(
+            self.server.metrics()['sotto_signaling_tokens_refused_total{reason="other_room"}'], 1)
         self.assertTrue(self.signaling(lambda c: c.join("demo", "Alice", token=jwt(claims())))["ok"])
 
     def test_rubbish_on_the_websocket_is_answered_and_the_socket_lives(self):
         async def scenario(client):
-            for text in ("", "{", "[]", "17", '"x"', "[" * 50_000, '{"a":' * 20_000, '{"id":1}', '{"type":"join"}',
+            for text in ("", "{", "[]", "17", '"x"', "[" * 50_000, '{"a":' * 20_000, "[" * 250_000 + "]" * 250,
+                         '{"id":1,"type":"join","x":' + "[1," * 80_000, '{"id":1,"type":"join","x":[' + "0," * 120_000,
+                         '{"id":1}', '{"type":"join"}',
                          '{"id":-1,"type":"join"}', '{"id":1e99,"type":"join"}', "\u0000"):
                 await client.raw(text)
                 message = await client.receive()
@@ -109,7 +118,7 @@ class BadInput(unittest.TestCase):
         before = self.server.metrics()
         self.signaling(scenario)
         after = self.server.metrics()
-        for code, count in (("bad_message", 11), ("bad_sdp", 4), ("unknown_type", 1), ("unsupported_version", 1),
+        for code, count in (("bad_message", 14), ("bad_sdp", 4), ("unknown_type", 1), ("unsupported_version", 1),
                             ("already_joined", 1), ("bad_slot", 1)):
             name = f'sotto_signaling_errors_total{{code="{code}"}}'
             self.assertGreaterEqual(after[name] - before[name], count, code)
@@ -226,6 +235,19 @@ class Vanishing(unittest.TestCase):
                 async with harness.Signaling(server) as carol:
                     roster = (await carol.join("demo", "Carol"))["roster"]
                     vanished = next(person["id"] for person in roster if person["name"] == "alice")
+                    sdp = (harness.ROOT / "tests/vectors/sdp/chromium-subscribe-only.sdp").read_bytes().decode()
+                    offered = await carol.request("offer", sdp=sdp, tracks=[])
+                    mid = next(slot["mid"] for slot in offered["slots"] if slot["kind"] == "video")
+                    self.assertTrue((await carol.request("subscribe", slots=[
+                        {"mid": mid, "mode": "participant", "participant": vanished, "source": "camera"}]))["ok"])
+
+                    async def shown():
+                        """Who is in carol's slot, as she is told next."""
+                        while True:
+                            for slot in (await carol.event("slots"))["slots"]:
+                                if slot["mid"] == mid:
+                                    return slot["participant"]
+                    self.assertEqual(vanished, await shown())
                     alice.process.kill()
                     alice.process.wait()
                     updated = await carol.event("participant-updated")
@@ -233,9 +255,13 @@ class Vanishing(unittest.TestCase):
                                      (updated["participant"]["id"], updated["participant"]["connected"]))
                     left = await carol.event("participant-left")
                     self.assertEqual((vanished, "timeout"), (left["participant"], left["reason"]))
+                    self.assertIsNone(await shown())
             asyncio.run(scenario())
             self.assertEqual(1, server.metrics()["sotto_signaling_timeouts_total"])
+            # Nothing is left of her: neither here nor at the worker, where bob's two tracks remain.
             server.wait_metric("sotto_endpoints", lambda value: value == 1)
+            server.wait_metric("sotto_tracks", lambda value: value == 2)
+            server.wait_metric("sotto_participants", lambda value: value == 1)
             self.assertIsNone(bob.process.poll(), bob.log.text())
 
 

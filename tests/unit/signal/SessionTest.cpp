@@ -150,6 +150,22 @@ TEST_CASE("a counter 25,000 ahead opens and one more is refused") {
   CHECK(refusedUnchanged(pair.bob, pair.alice, message) == "!too-far-ahead");
 }
 
+TEST_CASE("in an archived session 2,000 messages may be skipped and one more is refused") {
+  Pair pair;
+  pair.settle();
+  std::vector<CiphertextMessage> sent;
+  SessionState alice = pair.alice.store.session(pair.bob.name())->current();
+  for (uint32_t i = 0; i <= SessionState::maxArchivedJump + 1; ++i) {
+    const auto message = alice.encrypt(bytesOf("late")).value();
+    sent.push_back({Type::Signal, {message.wire().begin(), message.wire().end()}});
+  }
+  pair.bob.store.archiveSession(pair.alice.name());
+  CHECK(refusedUnchanged(pair.bob, pair.alice, sent.back()) == "!invalid-message");
+  CHECK(pair.bob.open(pair.alice, sent[SessionState::maxArchivedJump]) == "late");
+  // It is the current session again.
+  CHECK(pair.bob.open(pair.alice, sent.back()) == "late");
+}
+
 TEST_CASE("simultaneous beginnings converge on one session") {
   Pair pair;
   pair.begin();

@@ -77,7 +77,7 @@ Result<std::vector<uint8_t>> decrypt(SessionRecord& record, const SignalMessage&
   }
   for (size_t i = 0; i < record.archived().size(); ++i) {
     SessionState state = record.archived()[i];
-    auto plaintext = state.decrypt(message, random);
+    auto plaintext = state.decrypt(message, random, SessionState::maxArchivedJump);
     if (plaintext) record.promoteArchived(i, std::move(state));
     if (plaintext || plaintext.error() == SignalError::DuplicateMessage) return plaintext;
   }

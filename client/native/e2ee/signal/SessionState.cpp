@@ -42,10 +42,11 @@ Result<SignalMessage> SessionState::encrypt(base::ByteView plaintext) {
   return message;
 }
 
-Result<std::vector<uint8_t>> SessionState::decrypt(const SignalMessage& message, base::Random& random) {
+Result<std::vector<uint8_t>> SessionState::decrypt(const SignalMessage& message, base::Random& random,
+                                                   uint32_t maxJump) {
   const auto chain = chainFor(message.fields().ratchetKey, random);
   if (!chain) return tl::make_unexpected(chain.error());
-  const auto seed = seedFor(**chain, message.fields().counter);
+  const auto seed = seedFor(**chain, message.fields().counter, maxJump);
   if (!seed) return tl::make_unexpected(seed.error());
   const MessageKeys keys = MessageKeys::derive(*seed);
   if (!message.hasMac(keys.macKey, {beginning_.remoteIdentity, beginning_.localIdentity})) {
@@ -79,7 +80,7 @@ Result<SessionState::ReceiverChain*> SessionState::chainFor(const PublicKey& the
 }
 
 /// The seed of one message of a chain, which then is gone: taken from the skipped ones, or by moving on.
-Result<Secret32> SessionState::seedFor(ReceiverChain& chain, uint32_t counter) {
+Result<Secret32> SessionState::seedFor(ReceiverChain& chain, uint32_t counter, uint32_t maxJump) {
   if (counter < chain.chain.index) {
     const auto kept = std::ranges::lower_bound(chain.skipped, counter, {}, &SkippedKey::counter);
     if (kept == chain.skipped.end() || kept->counter != counter) {
@@ -89,7 +90,7 @@ Result<Secret32> SessionState::seedFor(ReceiverChain& chain, uint32_t counter) {
     chain.skipped.erase(kept);
     return seed;
   }
-  if (counter - chain.chain.index > maxForwardJump) return refuse(SignalError::TooFarAhead);
+  if (counter - chain.chain.index > maxJump) return refuse(SignalError::TooFarAhead);
   if (counter == UINT32_MAX) return refuse(SignalError::ChainExhausted);
   skipTo(chain, counter);
   const Secret32 seed = chain.chain.seed();

@@ -20,6 +20,10 @@ class SessionState {
   /// A counter further ahead is refused: nobody loses so many messages, but a forger costs us a hash for
   /// each.
   static constexpr uint32_t maxForwardJump = 25000;
+  /// The same in an archived session. Deployed implementations allow 25,000 there too, so that one forged
+  /// message costs a million hashes when forty sessions are archived; nobody falls so far behind in a session
+  /// that has ended.
+  static constexpr uint32_t maxArchivedJump = maxSkippedKeys;
 
   /// What both sides know of a session that begins.
   struct Beginning {
@@ -56,7 +60,8 @@ class SessionState {
   Result<SignalMessage> encrypt(base::ByteView plaintext);
   /// Opens a message and moves on; a new ratchet key of the other side draws one of ours from `random`.
   /// DuplicateMessage, TooFarAhead, InvalidKey, InvalidMessage.
-  Result<std::vector<uint8_t>> decrypt(const SignalMessage& message, base::Random& random);
+  Result<std::vector<uint8_t>> decrypt(const SignalMessage& message, base::Random& random,
+                                       uint32_t maxJump = maxForwardJump);
 
   void write(StateWriter& out) const;
   static Result<SessionState> read(StateReader& in);
@@ -76,7 +81,7 @@ class SessionState {
 
   SessionState() = default;
   Result<ReceiverChain*> chainFor(const PublicKey& theirRatchetKey, base::Random& random);
-  static Result<Secret32> seedFor(ReceiverChain& chain, uint32_t counter);
+  static Result<Secret32> seedFor(ReceiverChain& chain, uint32_t counter, uint32_t maxJump);
   static void skipTo(ReceiverChain& chain, uint32_t counter);
   static ReceiverChain readChain(StateReader& in);
 

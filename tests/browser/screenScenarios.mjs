@@ -145,6 +145,24 @@ export const screenScenarios = [
     },
   },
   {
+    name: "a share that begins or ends without a signaling socket does so for everybody when there is one again",
+    async run({ chromium, people: [ada, ben, , finn] }) {
+      const shared = await openSharedScreen(chromium);
+      // The click comes before the socket can be back.
+      const clickWithoutSocket = () =>
+        ada.page.evaluate(() => {
+          window.sotto.dropSignaling();
+          document.getElementById("share").click();
+        });
+      await ada.press("Shift"); // for the browser's rule that somebody must have touched the page
+      await clickWithoutSocket();
+      for (const viewer of [ben, finn]) await viewer.seesPicture("Ada", "screen");
+      await clickWithoutSocket();
+      await screenIsGone(ada, [ben, finn]);
+      await shared.close();
+    },
+  },
+  {
     name: "whoever leaves the call while sharing is not captured any longer",
     async run({ chromium, server }) {
       const shared = await openSharedScreen(chromium);

@@ -121,7 +121,12 @@ export class Call implements SignalingListener {
     if (source === "screen" && own.track === null) this.own.delete(source);
     else this.own.set(source, own);
     this.changed();
-    if ((before?.track ?? null) !== own.track) await this.media?.setTrack(source, own);
+    if ((before?.track ?? null) !== own.track) {
+      await this.media?.setTrack(source, own).catch((error: unknown) => {
+        // What is offered without a socket is offered again with the next one.
+        if (!(error instanceof RequestError && error.code === "connection_lost")) throw error;
+      });
+    }
     if (before?.muted !== own.muted && (source !== "screen" || own.track !== null)) {
       await this.signaling.request("mute", { source, muted: own.muted }).catch(() => undefined);
     }

@@ -40,7 +40,7 @@ async function fillCall(context) {
     [chromium, "Ada", LARGE],
     [chromium, "Ben", {}],
     [chromium, "Cleo", {}],
-    [firefox, "Finn", {}],
+    [firefox, "Finn", { microphone: "device" }],
   ];
   for (const [browser, name, query] of seats) {
     const person = await Person.open(browser, server, name, { query });

@@ -7,7 +7,7 @@ import { screenScenarios } from "./screenScenarios.mjs";
 import { eventually } from "./support/eventually.mjs";
 import { NativeClient } from "./support/nativeClient.mjs";
 import { SottoServer } from "./support/server.mjs";
-import { audioEnergy, isFresh, participant, Person, picture } from "./support/person.mjs";
+import { audioEnergy, energyOf, isFresh, participant, Person, picture } from "./support/person.mjs";
 
 /** Nobody may look at a still picture for longer, ms (a switch of layers shows no freeze). */
 const FREEZE_MS = 500;
@@ -24,8 +24,10 @@ export const scenarios = [
         for (const { name } of others(people, person)) await person.seesPicture(name);
         await person.sees("everybody sealed", ({ self, participants }) =>
           [self, ...participants].length === people.length && [self, ...participants].every(({ e2ee }) => e2ee === "sealed"));
-        const before = audioEnergy(await person.snapshot());
-        await person.sees("sound come in", (state) => audioEnergy(state) > before + 1e-4);
+        for (const { name } of others(people, person)) {
+          const before = energyOf(await person.snapshot(), name);
+          await person.sees(`sound of ${name}`, (state) => energyOf(state, name) > before + 1e-4);
+        }
         await person.sees("frames decoded in every picture", ({ pictures }) =>
           pictures.filter(({ framesDecoded }) => framesDecoded > 30).length >= people.length - 1);
         await shoot(person, `everybody-${person.name}`);

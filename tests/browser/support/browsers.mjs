@@ -37,6 +37,10 @@ const FIREFOX_PREFERENCES = {
   "media.peerconnection.ice.loopback": true,
   "media.autoplay.default": 0,
   "media.autoplay.blocking_policy": 0,
+  // A microphone with a tone of the browser's own, allowed without a question: without a sound card Firefox runs no
+  // AudioContext, which makes the tone elsewhere. The screen is asked for all the same.
+  "media.navigator.streams.fake": true,
+  "permissions.default.microphone": 1,
   // Without these simulcast stays on its lowest layer for long.
   "media.peerconnection.video.start_bitrate": 3000,
   "media.peerconnection.video.min_bitrate_estimate": 3000,

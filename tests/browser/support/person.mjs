@@ -150,6 +150,14 @@ export function isFresh(shown) {
   return shown.timecodeAgeMs !== null && shown.timecodeAgeMs < FRESH_MS;
 }
 
+/** Energy of the sound that has come from somebody in the slot where they are now. */
+export function energyOf(state, name) {
+  const { id } = participant(state, name);
+  const slot = state.slots.find(({ kind, participant: who }) => kind === "audio" && who === id);
+  const flow = slot && state.statistics.slots.find(({ mid }) => mid === slot.mid);
+  return flow?.totalAudioEnergy ?? 0;
+}
+
 /** Energy of all sound that has arrived. */
 export function audioEnergy(state) {
   return state.statistics.slots.reduce((sum, slot) => sum + (slot.kind === "audio" ? slot.totalAudioEnergy : 0), 0);

@@ -79,7 +79,7 @@ async function check(name, launch, url) {
 
 const { server, url } = await serve();
 let held = true;
-for (const [name, launch] of [["Chromium", launchChromium], ["Firefox", launchFirefox]]) {
+for (const [name, launch] of [["Chromium", () => launchChromium()], ["Firefox", () => launchFirefox()]]) {
   held = (await check(name, launch, url)) && held;
 }
 server.close();

@@ -59,16 +59,17 @@ export function launchChromium({ sharing = true } = {}) {
   return puppeteer.launch({ executablePath, headless: true, args, protocolTimeout: 60_000 });
 }
 
-/** On a display (support/display.mjs), so that there is a screen to share and somewhere to ask. */
+/** On a display (support/display.mjs), so that there is a screen to share and somewhere to ask; without one headless. */
 export function launchFirefox(display) {
+  const onDisplay = { DISPLAY: display?.name, WAYLAND_DISPLAY: undefined, MOZ_ENABLE_WAYLAND: "0" };
   const executablePath = process.env.SOTTO_FIREFOX ?? first(FIREFOX, "Firefox");
   return puppeteer.launch({
     browser: "firefox",
     executablePath,
-    headless: false,
+    headless: display === undefined,
     // The browser's own windows can be driven too (support/firefoxPrompts.mjs).
     args: ["--remote-allow-system-access"],
-    env: { ...process.env, DISPLAY: display.name, WAYLAND_DISPLAY: undefined, MOZ_ENABLE_WAYLAND: "0" },
+    env: { ...process.env, ...(display === undefined ? {} : onDisplay) },
     extraPrefsFirefox: FIREFOX_PREFERENCES,
     protocolTimeout: 60_000,
   });

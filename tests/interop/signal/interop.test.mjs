@@ -281,15 +281,13 @@ const scenarios = {
   },
 };
 
-/** Jumps beyond what is kept: the sender seals 25,002 messages, so only the quick ones send. */
+/** Jumps beyond what is kept. The sender seals 25,002 messages: libsignal, the quickest, does that for all. */
 async function farAhead(a, b) {
   await acquaint(a, b);
   // Counter 0 of this chain; the receiver then expects counter 1.
   await say(a, b, "near");
   const sealed = await Promise.all(Array.from({ length: 25_002 }, (_, i) => seal(a, b, toHex(`${i}`))));
-  // libsignal gives one answer for all that no session opens.
-  const refusal = b.name === "libsignal" ? "invalid-message" : "too-far-ahead";
-  assert.equal(await b.refusal("decrypt", openAs(b, a, sealed[25_001])), refusal);
+  assert.equal(await b.refusal("decrypt", openAs(b, a, sealed[25_001])), "too-far-ahead");
   await deliver(a, b, sealed[25_000], toHex("25000"));
   await say(b, a, "still together");
 }
@@ -335,7 +333,7 @@ for (const [index, first] of names.entries()) {
             await scenario(a, b, new Random(started), `seed ${started}`);
           });
         for (const [name, scenario] of Object.entries(scenarios)) run(name, scenario);
-        if (beginner !== "web") run("a jump of 25,000 messages opens, a longer one is refused", farAhead);
+        if (beginner === "libsignal") run("a jump of 25,000 messages opens, a longer one is refused", farAhead);
         if (first !== "libsignal") run("the code of a call is the same", callCodes);
       }
     });

@@ -141,7 +141,7 @@ std::optional<AssembledFrame> FrameAssembler::next(base::Timestamp now) {
       statistics_.orphanPackets += static_cast<uint64_t>(run.end - run.start);
       skipTo(run.end);
     } else if (run.end > highest_) {  // the rest is on its way
-      gapSequence_.reset();
+      closeGap();
       return std::nullopt;
     } else if (!resolveGap(run.end, now)) {
       return std::nullopt;
@@ -151,7 +151,13 @@ std::optional<AssembledFrame> FrameAssembler::next(base::Timestamp now) {
 }
 
 base::Timestamp FrameAssembler::nextDeadline() const {
-  return gapSequence_ ? gapSince_ + gapWait_ : base::Timestamp::plusInfinity();
+  if (!gapSequence_) return base::Timestamp::plusInfinity();
+  return gapSince_ + (overdue_ ? gapWait_ : std::min(gapWait_, options_.keyFrameWait));
+}
+
+void FrameAssembler::closeGap() {
+  gapSequence_.reset();
+  overdue_ = false;
 }
 
 /// Releases everything before `sequence` and goes on there.
@@ -173,7 +179,7 @@ void FrameAssembler::skipTo(int64_t sequence) {
   if (sequence > last) lossPending_ = true;
   nextSequence_ = sequence;
   advanced_ = true;
-  gapSequence_.reset();
+  closeGap();
 }
 
 FrameAssembler::Run FrameAssembler::runFrom(int64_t start) const {
@@ -203,6 +209,7 @@ bool FrameAssembler::resolveGap(int64_t missing, base::Timestamp now) {
     int64_t after = missing + 1;
     while (after < highest_ && find(after) == nullptr) ++after;
     const Slot* witness = find(after);
+    closeGap();
     gapSequence_ = missing;
     gapSince_ = witness != nullptr ? std::min(witness->arrival, now) : now;
   }
@@ -215,7 +222,9 @@ bool FrameAssembler::resolveGap(int64_t missing, base::Timestamp now) {
     gapWait_ = options_.reorderWait;
   }
   gapWait_ = std::min(gapWait_, options_.referenceWait);
-  if (now - gapSince_ < gapWait_) return false;
+  const base::TimeDelta waited = now - gapSince_;
+  overdue_ = waited >= options_.keyFrameWait && options_.keyFrameWait < gapWait_;
+  if (waited < gapWait_) return false;
   giveUp(resume);
   return true;
 }

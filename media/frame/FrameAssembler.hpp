@@ -39,6 +39,9 @@ struct AssemblerOptions {
   base::TimeDelta reorderWait = base::TimeDelta::millis(10);
   /// How long a gap is held for a retransmission when later frames may refer to what is missing.
   base::TimeDelta referenceWait = base::TimeDelta::millis(300);
+  /// A gap that has been waited for so long makes needKeyFrame() true while the wait goes on: the key frame
+  /// then comes about when the wait ends in vain, and not a round trip later.
+  base::TimeDelta keyFrameWait = base::TimeDelta::millis(200);
   /// Larger frames are dropped and counted. At most FramePool::largestClass.
   size_t maxFrameSize = FramePool::largestClass;
 };
@@ -84,16 +87,21 @@ class FrameAssembler {
   /// The next frame in decode order, or nothing now. Call until it returns nothing: after each batch of
   /// packets and at nextDeadline().
   std::optional<AssembledFrame> next(base::Timestamp now);
-  /// When next() would give up a gap; plusInfinity when none holds a frame back.
+  /// When next() would give up a gap or begin to need a key frame; plusInfinity when no gap holds a frame
+  /// back.
   base::Timestamp nextDeadline() const;
 
   /// The base layer's chain is broken (or no key frame has come yet): nothing more comes out of it until the
-  /// next key frame. Stays until then; the caller limits how often it asks. Never for audio.
-  bool needKeyFrame() const { return needKeyFrame_; }
+  /// next key frame. Stays until then; the caller limits how often it asks. Never for audio. Also while a
+  /// reference has been waited for in vain for long.
+  bool needKeyFrame() const { return needKeyFrame_ || overdue_; }
   /// Packets below this sequence number are of no more use; nothing to ask a retransmission for.
   int64_t oldestUseful() const { return nextSequence_; }
   /// For instance a multiple of the round trip time. Counts for gaps that are being waited for, too.
-  void setReferenceWait(base::TimeDelta wait) { options_.referenceWait = wait; }
+  void setWaits(base::TimeDelta referenceWait, base::TimeDelta keyFrameWait) {
+    options_.referenceWait = referenceWait;
+    options_.keyFrameWait = keyFrameWait;
+  }
   const AssemblerStatistics& statistics() const { return statistics_; }
 
  private:
@@ -131,6 +139,7 @@ class FrameAssembler {
   void skipTo(int64_t sequence);
   Run runFrom(int64_t start) const;
   bool resolveGap(int64_t missing, base::Timestamp now);
+  void closeGap();
   std::optional<int64_t> nextStart(int64_t after) const;
   bool isDisposable(int64_t resume) const;
   void giveUp(std::optional<int64_t> resume);
@@ -154,6 +163,7 @@ class FrameAssembler {
   std::optional<int64_t> gapSequence_;
   base::Timestamp gapSince_;
   base::TimeDelta gapWait_;
+  bool overdue_ = false;  ///< it has been waited for longer than options_.keyFrameWait
   /// Packets were given up since the last frame that was taken; what they were shows with the next one.
   bool lossPending_ = false;
   bool afterGap_ = false;

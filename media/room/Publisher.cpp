@@ -136,6 +136,7 @@ void Publisher::drain(Incoming& incoming, Timestamp now) {
     listener_.onFrame(*incoming.track, assembled->frame,
                       incoming.stream->clock().toNtp(assembled->frame->rtpTimestamp), now);
   }
+  repair(incoming, now);
 }
 
 /// The one gate between what arrives and what may be forwarded.
@@ -159,17 +160,19 @@ bool Publisher::admit(Incoming& incoming, const frame::AssembledFrame& assembled
 }
 
 void Publisher::repair(Timestamp now) {
-  for (const auto& incoming : incoming_) {
-    PublishedTrack& track = *incoming->track;
-    if (!track.isVideo() || track.muted || track.watchers.empty() || !incoming->stream->needKeyFrame())
-      continue;
-    if (now - incoming->lastPacket > forward::Source::layerTimeout) continue;
-    const uint32_t ssrc = incoming->stream->ssrc();
-    const bool wanted = !track.source.knows(ssrc) ||
-                        std::any_of(track.watchers.begin(), track.watchers.end(),
-                                    [&](const auto& watcher) { return watcher.subscription->uses(ssrc); });
-    if (wanted) track.source.keyFrames().want(ssrc, now);
-  }
+  for (const auto& incoming : incoming_) repair(*incoming, now);
+}
+
+void Publisher::repair(Incoming& incoming, Timestamp now) {
+  if (!incoming.stream->needKeyFrame()) return;
+  PublishedTrack& track = *incoming.track;
+  if (!track.isVideo() || track.muted || track.watchers.empty()) return;
+  if (now - incoming.lastPacket > forward::Source::layerTimeout) return;
+  const uint32_t ssrc = incoming.stream->ssrc();
+  const bool wanted = !track.source.knows(ssrc) ||
+                      std::any_of(track.watchers.begin(), track.watchers.end(),
+                                  [&](const auto& watcher) { return watcher.subscription->uses(ssrc); });
+  if (wanted) track.source.keyFrames().want(ssrc, now);
 }
 
 void Publisher::onTime(Timestamp now) {

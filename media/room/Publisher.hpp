@@ -114,6 +114,7 @@ class Publisher {
   void noteFeedback(const rtp::RtpPacketView& packet, const Route* route, base::Timestamp arrival,
                     base::Timestamp now);
   void drain(Incoming& incoming, base::Timestamp now);
+  void repair(Incoming& incoming, base::Timestamp now);
   bool admit(Incoming& incoming, const frame::AssembledFrame& assembled);
   void sendReports(base::Timestamp now);
   void sendNacks(Incoming& incoming, base::Timestamp now);

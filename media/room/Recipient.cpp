@@ -272,9 +272,10 @@ void Recipient::onReportBlock(const rtp::ReportBlock& block, Timestamp now) {
 void Recipient::onNack(const rtp::NackView& nack, Timestamp now) {
   forward::SlotSender* sender = senderOf(nack.mediaSsrc);
   if (sender == nullptr) return;
+  const TimeDelta minAge = stream::SendStream::minCopyAge(rtt_.value_or(defaultRtt));
   nack.forEach([&](uint16_t sequence) {
     counters_.add(Count::NacksReceived);
-    sender->stream().onNack(sequence, now, rtt_.value_or(defaultRtt), packets_);
+    sender->stream().onNack(sequence, now, minAge, packets_);
   });
 }
 

@@ -18,6 +18,13 @@ base::TimeDelta referenceWait(base::TimeDelta rtt) {
   return std::clamp(rtt * 6, base::TimeDelta::millis(150), base::TimeDelta::millis(400));
 }
 
+/// Three requests have gone out by then and their answers were due: what is missing will hardly come, and half
+/// a second without a picture is too much, so the key frame must be on its way before that. The upper bound
+/// is for round trips over 60 ms, where fewer answers can be waited for.
+base::TimeDelta keyFrameWait(base::TimeDelta rtt) {
+  return std::clamp(rtt * 7 / 2, base::TimeDelta::millis(120), base::TimeDelta::millis(220));
+}
+
 frame::AssemblerOptions assemblerOptions(const ReceiveStreamOptions& options) {
   frame::AssemblerOptions assembler;
   assembler.ssrc = options.ssrc;
@@ -40,7 +47,7 @@ ReceiveStream::ReceiveStream(const ReceiveStreamOptions& options, frame::FramePo
 
 void ReceiveStream::setRtt(base::TimeDelta rtt) {
   nacks_.setRtt(rtt);
-  if (options_.nack) assembler_.setReferenceWait(referenceWait(rtt));
+  if (options_.nack) assembler_.setWaits(referenceWait(rtt), keyFrameWait(rtt));
 }
 
 bool ReceiveStream::markReceived(int64_t sequence) {

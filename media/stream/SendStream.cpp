@@ -138,7 +138,7 @@ const SendStream::Record* SendStream::find(int64_t sequence) const {
   return sequence < record.firstSequence + record.packets ? &record : nullptr;
 }
 
-bool SendStream::onNack(uint16_t sequence, base::Timestamp now, base::TimeDelta rtt, PacketSink& sink) {
+bool SendStream::onNack(uint16_t sequence, base::Timestamp now, base::TimeDelta minAge, PacketSink& sink) {
   expire(now);
   // The latest packet with these 16 bits.
   const int64_t back = static_cast<uint16_t>(static_cast<uint16_t>(nextSequence_ - 1) - sequence);
@@ -149,7 +149,7 @@ bool SendStream::onNack(uint16_t sequence, base::Timestamp now, base::TimeDelta 
     return false;
   }
   LastCopy& copy = copies_[static_cast<size_t>(full) % historyPackets];
-  const bool justSent = copy.sequence == full && now - copy.at < rtt;
+  const bool justSent = copy.sequence == full && now - copy.at < minAge;
   if (justSent || !allowRetransmission(options_.maxPacketSize, now)) {
     ++statistics_.nacksSuppressed;
     return false;

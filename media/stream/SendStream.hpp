@@ -56,7 +56,7 @@ struct SendStreamStatistics {
   uint64_t retransmittedPackets = 0;
   uint64_t retransmittedBytes = 0;
   uint64_t nacksUnknown = 0;     ///< asked for what is not, or no longer, in the history
-  uint64_t nacksSuppressed = 0;  ///< within a round trip of the last copy, or over the rate
+  uint64_t nacksSuppressed = 0;  ///< too soon after the last copy, or over the rate
 };
 
 class SendStream {
@@ -83,8 +83,11 @@ class SendStream {
   /// How many bytes (RTP headers included) sendFrame() would put on the wire.
   size_t wireSize(const frame::Frame& frame, const frame::DescriptorRewrite& rewrite) const;
   /// The peer misses packet `sequence`: sends it again on the RTX stream when it is in the history, its last
-  /// copy is older than `rtt`, and the rate allows. True when it was sent.
-  bool onNack(uint16_t sequence, base::Timestamp now, base::TimeDelta rtt, PacketSink& sink);
+  /// copy is older than `minAge`, and the rate allows. True when it was sent.
+  bool onNack(uint16_t sequence, base::Timestamp now, base::TimeDelta minAge, PacketSink& sink);
+  /// The age to give to onNack(), by our estimate of the round trip. Receivers repeat a request after a round
+  /// trip by their own estimate; were ours the longer one, we would ignore every second request.
+  static constexpr base::TimeDelta minCopyAge(base::TimeDelta rtt) { return rtt / 2; }
   /// A receiver report about this stream came: from now on MID and RID are left out.
   void onReceiverReport() { reported_ = true; }
 

@@ -113,7 +113,7 @@ std::optional<size_t> TrackSender::find(uint32_t ssrc) const {
 
 void TrackSender::onNack(size_t layer, uint16_t sequence, base::TimeDelta roundTrip, base::Timestamp now,
                          stream::PacketSink& sink) {
-  layers_[layer].stream->onNack(sequence, now, roundTrip, sink);
+  layers_[layer].stream->onNack(sequence, now, stream::SendStream::minCopyAge(roundTrip), sink);
 }
 
 void TrackSender::onReceiverReport(size_t layer, const rtp::ReportBlock& block) {

@@ -30,13 +30,23 @@ void KeyFrameRequests::want(uint32_t ssrc, Timestamp now) {
 }
 
 void KeyFrameRequests::onKeyFrame(uint32_t ssrc) {
+  Wish* own = nullptr;
+  bool otherAsked = false;
   for (size_t i = 0; i < count_; ++i) {
-    if (wishes_[i].ssrc == ssrc) wishes_[i].pending = false;
+    if (wishes_[i].ssrc == ssrc) {
+      own = &wishes_[i];
+    } else {
+      otherAsked = otherAsked || wishes_[i].asked();
+    }
   }
+  // Nobody asked for this one, and a request for another layer is under way.
+  if (otherAsked && (own == nullptr || !own->asked())) together_ = true;
+  if (own != nullptr) own->pending = false;
 }
 
 Timestamp KeyFrameRequests::dueAt(const Wish& wish) const {
-  return std::max({wish.since, wish.sent + repeatInterval, sent_.front() + burstWindow});
+  const Timestamp due = std::max({wish.since, wish.sent + repeatInterval, sent_.front() + burstWindow});
+  return together_ && !wish.asked() ? std::max(due, sent_.back() + joinedFor) : due;
 }
 
 uint32_t KeyFrameRequests::next(Timestamp now) {
@@ -49,6 +59,8 @@ uint32_t KeyFrameRequests::next(Timestamp now) {
     if (first == nullptr || wish.sent < first->sent) first = &wish;
   }
   if (first == nullptr) return 0;
+  // It joined a request, and the key frame of its layer did not come with that one's.
+  if (!first->asked() && first->since < sent_.back() + joinedFor) together_ = false;
   first->sent = now;
   std::rotate(sent_.begin(), sent_.begin() + 1, sent_.end());
   sent_.back() = now;

@@ -1,5 +1,7 @@
 // Joins the key frame requests of all recipients of one source and limits their rate towards its publisher
-// (PLI, RFC 4585 section 6.3.1). Each request stands until the key frame has come.
+// (PLI, RFC 4585 section 6.3.1). Each request stands until the key frame has come. Browsers answer a request
+// for one layer with a key frame of each: once a publisher has been seen to do so, a wish for another layer
+// joins the request that is under way and leaves the next one to whoever comes later.
 #pragma once
 
 #include <array>
@@ -20,6 +22,8 @@ class KeyFrameRequests {
   static constexpr base::TimeDelta burstWindow = base::TimeDelta::seconds(1);
   /// Nobody has asked again for this long: whoever wanted the key frame is gone.
   static constexpr base::TimeDelta forgetAfter = base::TimeDelta::millis(1'200);
+  /// A wish that joined another layer's request becomes one of its own when no key frame has come by then.
+  static constexpr base::TimeDelta joinedFor = base::TimeDelta::millis(250);
   static constexpr size_t maxStreams = 12;
 
   KeyFrameRequests() { sent_.fill(base::Timestamp::minusInfinity()); }
@@ -41,12 +45,14 @@ class KeyFrameRequests {
     base::Timestamp since = base::Timestamp::minusInfinity();
     base::Timestamp repeated = base::Timestamp::minusInfinity();
     base::Timestamp sent = base::Timestamp::minusInfinity();
+    bool asked() const { return pending && sent >= since; }
   };
   base::Timestamp dueAt(const Wish& wish) const;
 
   std::array<Wish, maxStreams> wishes_{};
   std::array<base::Timestamp, burst> sent_;  ///< oldest first
   size_t count_ = 0;
+  bool together_ = false;  ///< the publisher makes key frames of all layers at once
 };
 
 }  // namespace sotto::forward

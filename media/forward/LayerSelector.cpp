@@ -24,20 +24,48 @@ bool LayerSelector::sameStream(LayerIndex a, LayerIndex b, const Source& source)
 uint32_t LayerSelector::awaitedStream(const Source& source) const {
   if (target_.layer == noLayer) return 0;
   const Source::Layer& wanted = source.layer(target_.layer);
-  if (current_ == noLayer || awaitingKeyFrame_ || source.layer(current_).ssrc != wanted.ssrc)
-    return wanted.ssrc;
+  if (!flows()) return wanted.ssrc;
+  if (source.layer(current_).ssrc != wanted.ssrc) return mayUseRunUp(wanted.ssrc, source) ? 0 : wanted.ssrc;
   return wanted.spatial > spatialLimit_ ? wanted.ssrc : 0;
 }
 
-bool LayerSelector::mayStart(const ArrivedFrame& arrived, const Source& source) const {
-  if (!arrived.startsStream) return false;
-  if (sameStream(arrived.layer, target_.layer, source)) return true;
-  // While nothing decodable flows a lower layer is better than waiting.
-  const bool flows = current_ != noLayer && !awaitingKeyFrame_;
-  return !flows && source.isBelow(arrived.layer, target_.layer);
+/// There is a run-up, and nothing of it has been sent before: a switch away and back must not send it again.
+bool LayerSelector::mayUseRunUp(uint32_t ssrc, const Source& source) const {
+  const RunUp& runUp = source.runUp(ssrc);
+  return !runUp.frames().empty() && sentAt_[runUp.frames().front().layer] < runUp.since();
 }
 
-LayerSelector::Decision LayerSelector::begin(const ArrivedFrame& arrived, const Source& source) {
+/// Whether the layer is to be sent as soon as decoding can begin there.
+bool LayerSelector::mayGoTo(LayerIndex layer, const Source& source, Timestamp now) const {
+  if (sameStream(layer, target_.layer, source)) return true;
+  // While nothing decodable flows a lower layer is better than waiting.
+  if (!flows()) return source.isBelow(layer, target_.layer);
+  if (now - waitingSince_ < patience) return false;
+  if (source.isBelow(current_, target_.layer))
+    return source.isBelow(current_, layer) && source.isBelow(layer, target_.layer);
+  return source.isBelow(layer, current_) && (target_.forced || source.isBelow(target_.layer, layer));
+}
+
+/// A frame of a stream that is not being sent.
+LayerSelector::Decision LayerSelector::onOtherStream(const ArrivedFrame& arrived, const Source& source,
+                                                     Timestamp now) {
+  const bool wanted = sameStream(arrived.layer, target_.layer, source);
+  if (!mayGoTo(arrived.layer, source, now)) return drop(Reason::OtherLayer);
+  if (!flows()) {
+    if (arrived.startsStream) return begin(arrived, source, now);
+    return drop(wanted ? Reason::AwaitingKeyFrame : Reason::OtherLayer);
+  }
+  const RunUp& runUp = source.runUp(arrived.frame->ssrc);
+  if (!mayUseRunUp(arrived.frame->ssrc, source))
+    return drop(wanted ? Reason::AwaitingKeyFrame : Reason::OtherLayer);
+  const bool behind = Moment(arrived).isBefore(lastSent_);
+  if (behind && runUp.age(now) < maxBehind) return drop(Reason::BehindOldLayer);
+  if (arrived.startsStream) return begin(arrived, source, now);
+  return {Verdict::CatchUp, Reason::None, false};
+}
+
+LayerSelector::Decision LayerSelector::begin(const ArrivedFrame& arrived, const Source& source,
+                                             Timestamp now) {
   const bool reached = sameStream(arrived.layer, target_.layer, source);
   current_ = arrived.layer;
   currentEpoch_ = arrived.epoch;
@@ -46,13 +74,15 @@ LayerSelector::Decision LayerSelector::begin(const ArrivedFrame& arrived, const 
   awaitingKeyFrame_ = false;
   missingTemporal_ = 0;
   pictureOpen_ = false;
-  return forward(arrived, Verdict::Switch);
+  return forward(arrived, Verdict::Switch, now);
 }
 
-LayerSelector::Decision LayerSelector::forward(const ArrivedFrame& arrived, Verdict verdict) {
+LayerSelector::Decision LayerSelector::forward(const ArrivedFrame& arrived, Verdict verdict, Timestamp now) {
   const bool last = arrived.frame->codec != frame::CodecType::Vp9 || arrived.spatial >= spatialLimit_ ||
                     arrived.frame->codecInfo.endOfPicture;
   pictureOpen_ = !last;
+  lastSent_ = Moment(arrived);
+  sentAt_[arrived.layer] = now;
   lastSpatial_ = arrived.spatial;
   if (last) current_ = arrived.layer;
   return {verdict, Reason::None, last};
@@ -83,16 +113,12 @@ LayerSelector::Decision LayerSelector::onFrame(const ArrivedFrame& arrived, cons
     restart();
     return drop(Reason::Paused);
   }
-  if (!sameStream(arrived.layer, current_, source)) {
-    if (mayStart(arrived, source)) return begin(arrived, source);
-    return drop(sameStream(arrived.layer, target_.layer, source) ? Reason::AwaitingKeyFrame
-                                                                 : Reason::OtherLayer);
-  }
-
+  if (!sameStream(arrived.layer, current_, source)) return onOtherStream(arrived, source, now);
   if (arrived.epoch != currentEpoch_) awaitingKeyFrame_ = true;
   if (awaitingKeyFrame_) {
     // A stream that is wanted no more is not repaired: the target's key frame is what is asked for.
-    return mayStart(arrived, source) ? begin(arrived, source) : drop(Reason::AwaitingKeyFrame);
+    const bool may = arrived.startsStream && mayGoTo(arrived.layer, source, now);
+    return may ? begin(arrived, source, now) : drop(Reason::AwaitingKeyFrame);
   }
   const bool switchingDown =
       !sameStream(current_, target_.layer, source) && source.isBelow(target_.layer, current_);
@@ -115,7 +141,7 @@ LayerSelector::Decision LayerSelector::onFrame(const ArrivedFrame& arrived, cons
     return drop(Reason::TemporalLayer);
   }
   missingTemporal_ &= static_cast<uint8_t>(~(1u << temporal));
-  return forward(arrived, Verdict::Forward);
+  return forward(arrived, Verdict::Forward, now);
 }
 
 }  // namespace sotto::forward

@@ -58,7 +58,8 @@ size_t SlotSender::send(const ArrivedFrame& arrived, const How& how, base::Times
   TimestampMapper::Input input;
   input.timestamp = frame.rtpTimestamp;
   input.captured = arrived.captured;
-  input.arrival = now;
+  // Not when it was complete: repairs take their time, and all frames of a run-up are sent at once.
+  input.arrival = frame.began;
   input.switched = how.switched;
   input.samePicture = !arrived.startsPicture && !how.switched;
   stream::FrameRewrite rewrite;

@@ -38,7 +38,7 @@ Source::Stream& Source::streamOf(uint32_t ssrc) {
   }
   // A publisher that changes its SSRCs again and again takes the places of its own old streams.
   const size_t place = streamCount_ < maxLayers ? streamCount_++ : nextStream_++ % maxLayers;
-  streams_[place] = Stream{ssrc, ++epochs_, 0, -1};
+  streams_[place] = Stream{ssrc, ++epochs_, 0, -1, {}};
   return streams_[place];
 }
 
@@ -121,7 +121,17 @@ ArrivedFrame Source::onFrame(const frame::FrameRef& frame, std::optional<rtp::Nt
   lastFrame_ = now;
   layer.rates[std::min<size_t>(arrived.temporal, maxTemporalLayers - 1)].add(wireSize(*frame), now);
   if (arrived.startsStream) keyFrames_.onKeyFrame(frame->ssrc);
+  for (size_t i = 0; i < streamCount_; ++i) streams_[i].runUp.expire(now);
+  stream.runUp.add(arrived, now);
   return arrived;
+}
+
+const RunUp& Source::runUp(uint32_t ssrc) const {
+  static const RunUp none;
+  for (size_t i = 0; i < streamCount_; ++i) {
+    if (streams_[i].ssrc == ssrc) return streams_[i].runUp;
+  }
+  return none;
 }
 
 bool Source::knows(uint32_t ssrc) const {
@@ -130,11 +140,16 @@ bool Source::knows(uint32_t ssrc) const {
 }
 
 void Source::onRejected(uint32_t ssrc) {
-  streamOf(ssrc).epoch = ++epochs_;
+  Stream& stream = streamOf(ssrc);
+  stream.epoch = ++epochs_;
+  stream.runUp.clear();
 }
 
 void Source::onAllRejected() {
-  for (size_t i = 0; i < streamCount_; ++i) streams_[i].epoch = ++epochs_;
+  for (size_t i = 0; i < streamCount_; ++i) {
+    streams_[i].epoch = ++epochs_;
+    streams_[i].runUp.clear();
+  }
 }
 
 DataRate Source::rate(LayerIndex index, uint8_t maxTemporal, Timestamp now) const {

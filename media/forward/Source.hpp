@@ -10,26 +10,14 @@
 
 #include "media/congestion/RateMeter.hpp"
 #include "media/forward/Allocator.hpp"
+#include "media/forward/ArrivedFrame.hpp"
 #include "media/forward/Ids.hpp"
 #include "media/forward/KeyFrameRequests.hpp"
+#include "media/forward/RunUp.hpp"
 #include "media/frame/Frame.hpp"
 #include "media/rtp/NtpTime.hpp"
 
 namespace sotto::forward {
-
-/// A frame of a source with its place in it.
-struct ArrivedFrame {
-  frame::FrameRef frame;
-  LayerIndex layer = noLayer;
-  uint8_t spatial = 0;          ///< within its stream: 0 but with VP9 SVC
-  uint8_t temporal = 0;         ///< the higher of what trailer and descriptor say
-  bool startsPicture = true;    ///< false: a further spatial layer of the picture before
-  bool startsStream = false;    ///< decoding may begin here: the key frame of the lowest spatial layer
-  bool temporalSwitch = false;  ///< decoding may go up to this temporal layer here
-  bool disposable = false;      ///< no later frame needs it
-  uint32_t epoch = 0;           ///< see Source::onRejected()
-  std::optional<rtp::NtpTime> captured;  ///< on the publisher's clock, once that is known
-};
 
 class Source {
  public:
@@ -77,6 +65,8 @@ class Source {
   size_t layerCount() const { return layerCount_; }
   /// A frame of that stream has come in.
   bool knows(uint32_t ssrc) const;
+  /// From the stream's newest key frame up to now, or empty.
+  const RunUp& runUp(uint32_t ssrc) const;
   bool active(LayerIndex index) const;
   bool stopped(base::Timestamp now) const { return lastFrame_ + sourceTimeout < now; }
   /// Rate on the wire of a layer up to a temporal layer, with the spatial layers below that it builds on.
@@ -100,6 +90,7 @@ class Source {
     uint32_t epoch = 0;
     uint32_t timestamp = 0;
     int16_t lastSpatial = -1;
+    RunUp runUp;
   };
   Stream& streamOf(uint32_t ssrc);
   void setSize(LayerIndex index, uint16_t width, uint16_t height);

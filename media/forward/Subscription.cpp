@@ -43,12 +43,34 @@ LayerSelector::Decision Subscription::onFrame(const ArrivedFrame& arrived, const
   if (!sender_.takes(arrived.frame->codec)) return {};
   const bool incoming = handingOver() && &source == bound_;
   const LayerSelector::Decision decision = (incoming ? next_ : selector_).onFrame(arrived, source, now);
+  if (decision.verdict == LayerSelector::Verdict::CatchUp)
+    return catchUp(arrived, source, publisher, now, sink);
   if (!decision.forwards()) return decision;
   if (incoming) finishHandover();
+  send(arrived, decision, publisher, now, sink);
+  return decision;
+}
+
+/// A switch that was waited for until the new layer had caught up: all of it from the key frame on goes out
+/// at once. The answer is that of the key frame.
+LayerSelector::Decision Subscription::catchUp(const ArrivedFrame& arrived, const Source& source,
+                                              uint32_t publisher, Timestamp now, stream::PacketSink& sink) {
+  const auto runUp = source.runUp(arrived.frame->ssrc).frames();
+  LayerSelector::Decision decision = selector_.catchUp(runUp.front(), source, now);
+  const LayerSelector::Decision first = decision;
+  send(runUp.front(), decision, publisher, now, sink);
+  for (const ArrivedFrame& each : runUp.subspan(1)) {
+    decision = selector_.onFrame(each, source, now);
+    if (decision.forwards()) send(each, decision, publisher, now, sink);
+  }
+  return first;
+}
+
+void Subscription::send(const ArrivedFrame& arrived, const LayerSelector::Decision& decision,
+                        uint32_t publisher, Timestamp now, stream::PacketSink& sink) {
   sender_.send(arrived,
                {publisher, decision.verdict == LayerSelector::Verdict::Switch, decision.endOfPicture}, now,
                sink);
-  return decision;
 }
 
 bool Subscription::uses(uint32_t ssrc) const {

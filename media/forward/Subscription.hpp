@@ -51,6 +51,10 @@ class Subscription {
   const SlotSender& sender() const { return sender_; }
 
  private:
+  LayerSelector::Decision catchUp(const ArrivedFrame& arrived, const Source& source, uint32_t publisher,
+                                  base::Timestamp now, stream::PacketSink& sink);
+  void send(const ArrivedFrame& arrived, const LayerSelector::Decision& decision, uint32_t publisher,
+            base::Timestamp now, stream::PacketSink& sink);
   bool handingOver() const { return bound_ != playing_; }
   void finishHandover();
 

@@ -52,6 +52,7 @@ class Frame {
   uint8_t audioLevel = 127;    ///< RFC 6464, audio only; 127 when absent
   bool voiceActivity = false;  ///< RFC 6464 V bit
   base::Timestamp received;    ///< when it became complete
+  base::Timestamp began;       ///< when the first of its packets to come had come
 
   base::ByteView payload() const { return {data_, size_}; }
   /// Only for whoever fills the frame, before it is shared.

@@ -320,8 +320,10 @@ FrameRef FrameAssembler::assemble(const Run& run, base::Timestamp now) {
   if (!frame) return frame;
   const Slot& first = *find(run.start);
   uint8_t* out = frame->writablePayload().data();
+  frame->began = now;
   for (int64_t i = run.start; i < run.end; ++i) {
     const Slot& slot = *find(i);
+    frame->began = std::min(frame->began, slot.arrival);
     const base::ByteView chunk = slot.payload.subspan(slot.descriptorSize);
     if (!chunk.empty()) std::memcpy(out, chunk.data(), chunk.size());
     out += chunk.size();

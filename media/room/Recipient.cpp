@@ -45,6 +45,7 @@ Count countOf(forward::LayerSelector::Reason reason) {
     case Reason::TemporalLayer:
       return Count::DroppedTemporalLayer;
     case Reason::OtherLayer:
+    case Reason::BehindOldLayer:
     case Reason::SpatialLayer:
     case Reason::None:
       break;
@@ -236,16 +237,16 @@ bool Recipient::sendVideo(forward::Subscription& subscription, PublishedTrack& t
     counters_.add(Count::DroppedNoCodec);
     return false;
   }
-  const bool first = subscription.sender().stream().statistics().frames == 0;
+  const uint64_t sentBefore = subscription.sender().stream().statistics().frames;
   const forward::Source* playedBefore = subscription.playing();
   const auto decision = subscription.onFrame(arrived, track.source, track.publisher, now, packets_);
   if (!decision.forwards()) {
     counters_.add(countOf(decision.reason));
     return false;
   }
-  counters_.add(Count::FramesForwarded);
+  counters_.add(Count::FramesForwarded, subscription.sender().stream().statistics().frames - sentBefore);
   if (decision.verdict == forward::LayerSelector::Verdict::Switch) counters_.add(Count::LayerSwitches);
-  if (first) nextReport_ = std::min(nextReport_, now + firstReport);
+  if (sentBefore == 0) nextReport_ = std::min(nextReport_, now + firstReport);
   return subscription.playing() != playedBefore;
 }
 

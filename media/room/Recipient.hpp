@@ -115,6 +115,8 @@ class Recipient {
 
   forward::SlotSender* senderOf(uint32_t ssrc);
   int currentOption(const VideoSlot& slot, std::span<const forward::LayerOption> options) const;
+  /// The whole rate of the layers that are being sent.
+  base::DataRate flowing(base::Timestamp now) const;
   base::DataRate videoBudget(base::Timestamp now) const;
   control::LayersChanged::Layer describe(const VideoSlot& slot, base::Timestamp now) const;
   void sendReports(base::Timestamp now);

@@ -37,6 +37,16 @@ int Recipient::currentOption(const VideoSlot& slot, std::span<const forward::Lay
   return best;
 }
 
+DataRate Recipient::flowing(Timestamp now) const {
+  DataRate total;
+  for (const VideoSlot& slot : video_) {
+    const forward::Subscription& subscription = *slot.subscription;
+    if (subscription.playing() == nullptr || subscription.playingLayer() == noLayer) continue;
+    total += subscription.playing()->rate(subscription.playingLayer(), forward::allTemporalLayers, now);
+  }
+  return total;
+}
+
 void Recipient::allocate(Timestamp now) {
   for (size_t i = 0; i < video_.size(); ++i) {
     VideoSlot& slot = video_[i];
@@ -47,13 +57,16 @@ void Recipient::allocate(Timestamp now) {
     demand.priority = slot.wish.priority;
     demand.current = currentOption(slot, demand.options);
   }
-  forward::allocate(demands_, videoBudget(now), grants_);
+  const DataRate budget = videoBudget(now);
+  forward::allocate(demands_, budget, grants_);
+  // Old layers flow while switches wait, and may be too much though what they wait for would fit.
+  const bool overBudget = flowing(now) > budget;
   for (size_t i = 0; i < video_.size(); ++i) {
     VideoSlot& slot = video_[i];
     slot.grant = grants_[i];
     if (slot.bound == nullptr) continue;
     forward::LayerSelector::Target target;
-    target.forced = slot.grant.limitedByBudget;
+    target.forced = slot.grant.limitedByBudget || overBudget;
     if (slot.grant.option >= 0) {
       const forward::LayerOption& option = demands_[i].options[static_cast<size_t>(slot.grant.option)];
       target.layer = option.layer;

@@ -18,11 +18,11 @@ base::TimeDelta referenceWait(base::TimeDelta rtt) {
   return std::clamp(rtt * 6, base::TimeDelta::millis(150), base::TimeDelta::millis(400));
 }
 
-/// Three requests have gone out by then and their answers were due: what is missing will hardly come, and half
-/// a second without a picture is too much, so the key frame must be on its way before that. The upper bound
-/// is for round trips over 60 ms, where fewer answers can be waited for.
+/// Two requests have been answered by then, had nothing been lost, and a third is under way. Half a second
+/// without a picture is too much, so the key frame, which takes a round trip and perhaps repairs of its own,
+/// must be asked for well before that: at 5 % loss both ways for one lost packet in a hundred.
 base::TimeDelta keyFrameWait(base::TimeDelta rtt) {
-  return std::clamp(rtt * 7 / 2, base::TimeDelta::millis(120), base::TimeDelta::millis(220));
+  return std::clamp(rtt * 5 / 2, base::TimeDelta::millis(120), base::TimeDelta::millis(200));
 }
 
 frame::AssemblerOptions assemblerOptions(const ReceiveStreamOptions& options) {

@@ -140,6 +140,15 @@ void SimClient::start() {
   settle();
 }
 
+void SimClient::setLayerSends(size_t layer, bool sends) {
+  layerSends_[layer] = sends;
+  if (sends) video_[layer].wantKeyFrame();
+}
+
+void SimClient::setLayerObeys(size_t layer, bool obeys) {
+  layerObeys_[layer] = obeys;
+}
+
 void SimClient::leave() {
   session_->leave(time_.now());
   settle();
@@ -236,7 +245,18 @@ void SimClient::sendEncoded(SyntheticEncoder& encoder, TrackSource source) {
 void SimClient::sendVideo() {
   videoTick_.set(time_.now() + base::TimeDelta::micros(1'000'000 / settings_.framesPerSecond));
   if (session_->state() != CallState::Connected) return;
-  for (SyntheticEncoder& encoder : video_) sendEncoded(encoder, TrackSource::Camera);
+  for (size_t i = 0; i < video_.size(); ++i) {
+    if (!layerSends_[i]) continue;
+    if (i == 0 || settings_.layerSkew == base::TimeDelta::zero()) {
+      sendEncoded(video_[i], TrackSource::Camera);
+      continue;
+    }
+    time_.after(settings_.layerSkew * static_cast<int64_t>(i), [this, i] {
+      if (session_->state() != CallState::Connected) return;
+      sendEncoded(video_[i], TrackSource::Camera);
+      settle();
+    });
+  }
   settle();
 }
 
@@ -282,13 +302,15 @@ void SimClient::onRemoteFrame(const RemoteFrame& frame) {
   auto& playing = playing_[frame.slot];
   if (playing != key) stream(frame.name, frame.source).restart();
   playing = key;
-  stream(frame.name, frame.source).onFrame(frame, *author);
+  stream(frame.name, frame.source).onFrame(frame, *author, wire_);
 }
 
 void SimClient::onKeyFrameWanted(TrackSource source, size_t layer) {
   if (source != TrackSource::Camera || layer >= video_.size()) return;
   keyFrameRequests_.push_back(time_.now());
-  video_[layer].wantKeyFrame();
+  for (size_t i = 0; i < video_.size(); ++i) {
+    if ((i == layer || settings_.keyFramesTogether) && layerObeys_[i]) video_[i].wantKeyFrame();
+  }
 }
 
 void SimClient::onRoster(std::span<const Participant> everyoneElse) {

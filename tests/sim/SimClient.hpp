@@ -2,6 +2,7 @@
 // oracles that look at what it receives.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,7 +28,9 @@ struct ClientSettings {
   uint8_t layers = 3;  ///< 1..3 simulcast layers: 180, 360 and 720 lines, the largest ones that fit
   uint8_t temporalLayers = 1;
   uint32_t framesPerSecond = 20;
-  uint8_t audioLevel = 60;  ///< RFC 6464
+  bool keyFramesTogether = false;  ///< asked for one layer's key frame, makes one of each, as browsers do
+  base::TimeDelta layerSkew;       ///< each layer is captured and sent so much after the one below it
+  uint8_t audioLevel = 60;         ///< RFC 6464
   bool sealed = true;
   std::vector<client::call::Want> wants;
   bool wantEveryone = true;
@@ -50,6 +53,10 @@ class SimClient final : public client::call::SignalingSocket, public client::cal
   client::call::CallSession& session() { return *session_; }
   const ClientSettings& settings() const { return settings_; }
   uint32_t number() const { return number_; }
+  /// The encoder of that layer of the camera stands still, as under congestion, or goes on with a key frame.
+  void setLayerSends(size_t layer, bool sends);
+  /// Requests for key frames of that layer are heard or not.
+  void setLayerObeys(size_t layer, bool obeys);
   /// After calling into session() directly.
   void settle();
 
@@ -113,6 +120,7 @@ class SimClient final : public client::call::SignalingSocket, public client::cal
   WireOracle wire_;
   base::DatagramBatch out_;
   std::vector<SyntheticEncoder> video_;
+  std::array<bool, 3> layerSends_{true, true, true}, layerObeys_{true, true, true};
   std::unique_ptr<SyntheticEncoder> audio_;
   /// Bumped with each socket, so that messages of an old one are not delivered.
   std::shared_ptr<uint64_t> socketGeneration_ = std::make_shared<uint64_t>(0);

@@ -34,7 +34,7 @@ std::optional<uint32_t> Simulation::numberOf(const std::string& name) const {
 void Simulation::route(const base::SocketAddress& to, base::ByteView datagram) {
   for (const auto& client : clients_) {
     if (!client->everHad(to)) continue;
-    client->wire().onDatagram(datagram);
+    client->wire().onDatagram(datagram, time_.now());
     const Link::Fate fate = client->down().send(datagram.size(), time_.now());
     for (const auto& arrival : {fate.first, fate.second}) {
       if (!arrival) continue;

@@ -20,6 +20,7 @@ struct FrameSpec {
   int32_t pictureId = -1;
   int16_t tl0 = -1;
   size_t size = 1'000;
+  base::Timestamp began;  ///< arrival of its first packet
 };
 
 class FrameMaker {
@@ -29,6 +30,7 @@ class FrameMaker {
     frame->codec = spec.spatial >= 0 ? frame::CodecType::Vp9 : frame::CodecType::Vp8;
     frame->ssrc = spec.ssrc;
     frame->rtpTimestamp = spec.timestamp;
+    frame->began = spec.began;
     frame->metadata.video = true;
     frame->metadata.keyFrame = spec.key;
     frame->metadata.width = spec.width;

@@ -73,3 +73,38 @@ TEST_CASE("More streams than places take the place of the one asked for longest 
   }
   CHECK(requests.next(now) != 0);
 }
+
+TEST_CASE("A wish joins the request for another layer of a publisher that makes key frames of all at once") {
+  KeyFrameRequests requests;
+  const Timestamp start = Timestamp::millis(10'000);
+  const auto at = [&](int ms) { return start + TimeDelta::millis(ms); };
+  // At first nobody knows.
+  requests.want(5, at(0));
+  CHECK(requests.next(at(0)) == 5);
+  requests.onKeyFrame(4);
+  requests.onKeyFrame(5);
+  requests.onKeyFrame(6);
+
+  requests.want(5, at(2'000));
+  CHECK(requests.next(at(2'000)) == 5);
+  requests.want(6, at(2'010));
+  CHECK(requests.next(at(2'010)) == 0);
+  SECTION("the key frames come, and the second request of this second is still to be had") {
+    requests.onKeyFrame(5);
+    requests.onKeyFrame(6);
+    CHECK(requests.next(at(2'300)) == 0);
+    requests.want(4, at(2'400));
+    CHECK(requests.next(at(2'400)) == 4);
+  }
+  SECTION("that of the layer does not come: it is asked for by itself, and others no longer join") {
+    requests.onKeyFrame(5);
+    CHECK(requests.nextDeadline() == at(2'250));
+    CHECK(requests.next(at(2'249)) == 0);
+    CHECK(requests.next(at(2'250)) == 6);
+    requests.onKeyFrame(6);
+    requests.want(4, at(4'000));
+    CHECK(requests.next(at(4'000)) == 4);
+    requests.want(5, at(4'010));
+    CHECK(requests.next(at(4'010)) == 5);
+  }
+}

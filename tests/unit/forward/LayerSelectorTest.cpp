@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <map>
 #include <optional>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "media/base/Random.hpp"
@@ -20,12 +22,13 @@ namespace {
 
 constexpr Timestamp start = Timestamp::millis(100'000);
 
-/// One source of several streams and a selector, frame by frame.
+/// One source of several streams and a selector, frame by frame. Key frames are forgotten after `forget()`.
 struct Scene {
   FrameMaker maker;
   Source source{1};
   LayerSelector selector;
   Timestamp now = start;
+  std::vector<ArrivedFrame> sent;  ///< by the last give()
 
   LayerSelector::Decision give(FrameSpec spec) {
     if (spec.key && spec.width == 0) {
@@ -34,8 +37,21 @@ struct Scene {
     }
     now = now + TimeDelta::millis(10);
     if (spec.timestamp == 0) spec.timestamp = static_cast<uint32_t>(now.ms() * 90);
-    return selector.onFrame(source.onFrame(maker.make(spec), {}, now), source, now);
+    if (spec.began == Timestamp()) spec.began = now;
+    const ArrivedFrame arrived = source.onFrame(maker.make(spec), {}, now);
+    LayerSelector::Decision decision = selector.onFrame(arrived, source, now);
+    sent.clear();
+    if (decision.verdict == Verdict::CatchUp) {
+      for (const ArrivedFrame& each : source.runUp(spec.ssrc).frames()) {
+        decision = sent.empty() ? selector.catchUp(each, source, now) : selector.onFrame(each, source, now);
+        if (decision.forwards()) sent.push_back(each);
+      }
+    } else if (decision.forwards()) {
+      sent.push_back(arrived);
+    }
+    return decision;
   }
+  void forget() { now = now + RunUp::maxAge + TimeDelta::millis(1); }
   LayerSelector::Decision key(uint32_t ssrc) {
     FrameSpec spec;
     spec.ssrc = ssrc;
@@ -79,6 +95,7 @@ struct Scene {
     for (uint32_t i = 1; i <= streams; ++i) key(i);
     target(ssrc);
     REQUIRE(key(ssrc).verdict == Verdict::Switch);
+    forget();
   }
 };
 
@@ -110,9 +127,121 @@ TEST_CASE("The old layer flows until the new one's key frame, then not one frame
   CHECK(scene.delta(3).verdict == Verdict::Forward);
 }
 
+TEST_CASE("A key frame that came late waits until its layer has caught up, and goes out with what followed") {
+  Scene scene;
+  scene.begin(2, 1);
+  scene.target(2);
+  const auto give = [&](uint32_t ssrc, bool key, Timestamp began) {
+    FrameSpec spec;
+    spec.ssrc = ssrc;
+    spec.key = key;
+    spec.began = began;
+    return scene.give(spec);
+  };
+  const Timestamp moment = scene.now;
+  CHECK(give(1, false, moment).verdict == Verdict::Forward);
+  CHECK(give(1, false, moment + TimeDelta::millis(33)).verdict == Verdict::Forward);
+  CHECK(give(1, false, moment + TimeDelta::millis(66)).verdict == Verdict::Forward);
+  CHECK(give(2, true, moment).reason == LayerSelector::Reason::BehindOldLayer);
+  CHECK(scene.selector.awaitedStream(scene.source) == 0);
+  CHECK(give(2, false, moment + TimeDelta::millis(33)).reason == LayerSelector::Reason::BehindOldLayer);
+  CHECK(scene.selector.current() == scene.layerOf(1));
+  CHECK(give(2, false, moment + TimeDelta::millis(66)).forwards());
+  CHECK(scene.sent.size() == 3);
+  CHECK(scene.sent.front().startsStream);
+  CHECK(scene.selector.current() == scene.layerOf(2));
+  CHECK(give(1, false, moment + TimeDelta::millis(99)).verdict == Verdict::Drop);
+  CHECK(give(2, false, moment + TimeDelta::millis(99)).verdict == Verdict::Forward);
+  CHECK(scene.sent.size() == 1);
+}
+
+TEST_CASE(
+    "Layers a few milliseconds apart show the same moment; one that stays behind is taken all the same") {
+  Scene scene;
+  scene.begin(2, 1);
+  scene.target(2);
+  const auto give = [&](uint32_t ssrc, bool key, int64_t behind) {
+    FrameSpec spec;
+    spec.ssrc = ssrc;
+    spec.key = key;
+    scene.now = scene.now + TimeDelta::millis(10);
+    spec.began = scene.now - TimeDelta::millis(behind);
+    return scene.give(spec);
+  };
+  SECTION("a few milliseconds") {
+    CHECK(give(1, false, 0).forwards());
+    CHECK(give(2, true, 25).verdict == Verdict::Switch);  // 20 ms pass between the two
+  }
+  SECTION("always behind") {
+    CHECK(give(1, false, 0).forwards());
+    CHECK(!give(2, true, 200).forwards());
+    const Timestamp keyFrame = scene.now;
+    while (scene.selector.current() == scene.layerOf(1)) {
+      CHECK(give(1, false, 0).forwards());
+      give(2, false, 200);
+    }
+    CHECK(scene.now - keyFrame >= LayerSelector::maxBehind);
+    CHECK(scene.now - keyFrame <= LayerSelector::maxBehind + TimeDelta::millis(40));
+    CHECK(scene.sent.size() > 5);
+  }
+}
+
+TEST_CASE("A layer whose key frame has just come is gone to at once, without another request") {
+  Scene scene;
+  scene.begin(2, 1);
+  scene.key(2);
+  scene.delta(2);
+  CHECK(scene.delta(1).forwards());
+  scene.target(2);
+  CHECK(scene.selector.awaitedStream(scene.source) == 0);
+  CHECK(scene.delta(2).forwards());
+  CHECK(scene.sent.size() == 3);
+  // Sealed frames are opened once only: back to what was just left means another key frame.
+  scene.key(1);
+  scene.target(1);
+  CHECK(scene.delta(1).forwards());
+  scene.target(2);
+  CHECK(scene.selector.awaitedStream(scene.source) == 2);
+  CHECK(scene.delta(2).reason == LayerSelector::Reason::AwaitingKeyFrame);
+  CHECK(scene.key(2).verdict == Verdict::Switch);
+  // What was not let through meanwhile breaks the run-up.
+  scene.key(1);
+  scene.source.onRejected(1);
+  scene.delta(1);
+  scene.target(1);
+  CHECK(scene.selector.awaitedStream(scene.source) == 1);
+  CHECK(scene.delta(1).reason == LayerSelector::Reason::AwaitingKeyFrame);
+}
+
+TEST_CASE("When the wanted key frame does not come, one of a layer that suits better is taken meanwhile") {
+  Scene scene;
+  SECTION("up: one between") {
+    scene.begin(3, 1);
+    scene.target(3);
+    CHECK(!scene.key(2).forwards());
+    scene.now = scene.now + LayerSelector::patience;
+    CHECK(scene.key(2).verdict == Verdict::Switch);
+    CHECK(scene.selector.awaitedStream(scene.source) == 3);
+    CHECK(!scene.key(1).forwards());
+    CHECK(scene.key(3).verdict == Verdict::Switch);
+  }
+  SECTION("down: one between, and a lower one when the old layer does not fit the rate") {
+    const bool forced = GENERATE(false, true);
+    scene.begin(4, 4);
+    scene.target(2, allTemporalLayers, forced);
+    CHECK(!scene.key(1).forwards());
+    CHECK(!scene.key(3).forwards());
+    scene.now = scene.now + LayerSelector::patience;
+    CHECK(scene.key(1).forwards() == forced);
+    CHECK(scene.key(3).forwards() == !forced);
+    CHECK(scene.key(2).verdict == Verdict::Switch);
+  }
+}
+
 TEST_CASE("While nothing flows, a lower layer's key frame is taken, a higher one's is not") {
   Scene scene;
   for (uint32_t ssrc = 1; ssrc <= 3; ++ssrc) scene.key(ssrc);
+  scene.forget();
   scene.target(2);
   CHECK(scene.key(3).verdict == Verdict::Drop);
   CHECK(scene.key(1).verdict == Verdict::Switch);
@@ -220,19 +349,17 @@ TEST_CASE("Whatever is asked for, every frame that goes out can be decoded") {
   Scene scene;
   constexpr uint32_t streams = 3;
   for (uint32_t ssrc = 1; ssrc <= streams; ++ssrc) scene.key(ssrc);
+  scene.forget();
 
-  // The player's view: which picture of which stream it has decoded last at each temporal layer.
-  struct Picture {
-    int number = -1;
-    bool sent = false;
-  };
-  std::map<uint32_t, std::vector<Picture>>
-      latest;  // by stream and temporal layer: what the encoder refers to
-  for (uint32_t ssrc = 1; ssrc <= streams; ++ssrc) latest[ssrc].resize(3);
+  // What the encoders refer to, and the player's view: what it has decoded since the last key frame.
+  using Picture = std::pair<uint32_t, uint32_t>;  // stream, timestamp
+  std::map<Picture, std::vector<Picture>> references;
+  std::set<Picture> decoded, everSent;
+  Picture latest[streams + 1][3];
   std::optional<uint32_t> playing;
   bool wantKey[streams + 1] = {};
   const uint8_t pattern[] = {0, 2, 1, 2};
-  int forwarded = 0;
+  int forwarded = 0, caughtUp = 0;
   for (int picture = 0; picture < 4'000; ++picture) {
     if (random.u32() % 40 == 0) {
       scene.target(1 + random.u32() % streams, static_cast<uint8_t>(random.u32() % 3), random.u32() % 2 == 0);
@@ -250,29 +377,34 @@ TEST_CASE("Whatever is asked for, every frame that goes out can be decoded") {
       spec.key = wantKey[ssrc] && temporal == 0;
       spec.sync = temporal == 1;
       spec.disposable = temporal == 2;
+      spec.timestamp = static_cast<uint32_t>(picture + 1);
+      // Some key frames are repaired for a while, and show a moment that is gone.
+      if (spec.key && random.u32() % 2 == 0) spec.began = scene.now - TimeDelta::millis(100);
       if (spec.key) wantKey[ssrc] = false;
+      // Base refers to base; the middle layer to the base before it; the top one to both.
+      const Picture self{ssrc, spec.timestamp};
+      std::vector<Picture>& refs = references[self];
+      if (!spec.key) refs.push_back(latest[ssrc][0]);
+      if (temporal == 2 && latest[ssrc][1].second > latest[ssrc][0].second) refs.push_back(latest[ssrc][1]);
+      if (temporal < 2) latest[ssrc][temporal] = self;
+
       const auto decision = scene.give(spec);
-      auto& refs = latest[ssrc];
-      if (decision.forwards()) {
+      if (decision.forwards()) CHECK(decision.endOfPicture);
+      if (scene.sent.size() > 1) ++caughtUp;
+      for (const ArrivedFrame& sent : scene.sent) {
         ++forwarded;
-        if (playing != ssrc) CHECK(spec.key);
-        playing = ssrc;
-        // Base refers to base; the middle layer to the base before it; the top one to both.
-        if (!spec.key) {
-          CHECK(refs[0].sent);
-          if (temporal == 2 && refs[1].number > refs[0].number) CHECK(refs[1].sent);
+        const Picture shown{sent.frame->ssrc, sent.frame->rtpTimestamp};
+        if (playing != shown.first) CHECK(sent.startsStream);
+        playing = shown.first;
+        if (sent.startsStream) decoded.clear();
+        if (!sent.startsStream) {
+          for (const Picture& reference : references[shown]) CHECK(decoded.count(reference) == 1);
         }
-        CHECK(decision.endOfPicture);
-      }
-      if (temporal < 2) refs[temporal] = {picture, decision.forwards()};
-      // A switch away invalidates what the player had of the other streams.
-      if (decision.forwards() && spec.key) {
-        for (uint32_t other = 1; other <= streams; ++other) {
-          if (other == ssrc) continue;
-          for (Picture& p : latest[other]) p.sent = false;
-        }
+        decoded.insert(shown);
+        CHECK(everSent.insert(shown).second);
       }
     }
   }
+  CHECK(caughtUp > 0);
   CHECK(forwarded > 800);
 }

@@ -1,6 +1,7 @@
 #include "media/forward/Source.hpp"
 
 #include <catch2/catch.hpp>
+#include <utility>
 #include <vector>
 
 #include "tests/unit/forward/FrameMaker.hpp"
@@ -51,6 +52,24 @@ TEST_CASE("A layer whose size is not known yet is no option, and its key frame i
   CHECK(source.keyFrames().next(start) == 10);
   source.onFrame(maker.make(key(10, 320, 180)), {}, start + TimeDelta::millis(10));
   CHECK(source.options(start + TimeDelta::millis(10)).size() == 1);
+}
+
+TEST_CASE("A layer that claims no width or no height stays of unknown size, beside others that are known") {
+  FrameMaker maker;
+  Source source(1);
+  for (const auto& [width, height] : {std::pair{0, 0}, std::pair{0, 65'535}, std::pair{65'535, 0}}) {
+    INFO(width << " x " << height);
+    source.onFrame(maker.make(key(10, static_cast<uint16_t>(width), static_cast<uint16_t>(height))), {},
+                   start);
+    CHECK(source.options(start).empty());
+    CHECK(source.bestKnown(0) == noLayer);
+  }
+  const Timestamp later = start + TimeDelta::millis(200);
+  source.onFrame(maker.make(key(20, 640, 360)), {}, later);
+  source.onFrame(maker.make(delta(10)), {}, later);
+  const auto options = source.options(later);
+  REQUIRE(options.size() == 1);
+  CHECK(source.layer(options[0].layer).ssrc == 20);
 }
 
 TEST_CASE("A layer that stops is no option any more, but a source that stops whole keeps its layers") {

@@ -208,6 +208,29 @@ TEST_CASE("A trailer that says to be longer than its frame is dropped and counte
   CHECK(h.call.counter("frames_dropped_total{reason=\"bad_trailer\"}") == 3);
 }
 
+TEST_CASE("Of a publisher that never says how large its layers are, nothing is sent: not even by its rate") {
+  TestCall call;
+  ScriptedPeer& mallory = call.make("mallory");
+  ScriptedPeer& bob = call.make("bob");
+  mallory.addVideoTrack("1", {"q", "h", "f"});
+  bob.addSlot("w", MediaKind::Video);
+  for (ScriptedPeer* peer : {&mallory, &bob}) call.join(*peer);
+  call.wish(bob, {call.want("w", mallory, 0, 1)});
+  SimulcastCamera camera(mallory, "1", {{0, 0, 400}, {0, 0, 1'500}, {1'280, 720, 4'000}});
+  call.onStep = [&] { camera.step(call.now); };
+  call.run(TimeDelta::seconds(2));
+  auto& slot = bob.slot("w");
+  REQUIRE(slot.frames.size() > 20);
+  for (const auto& frame : slot.frames) CHECK(frame.metadata.spatialIndex == 2);
+  // The layer of known size does not fit: no other may stand in for it.
+  REQUIRE(call.request(control::SetRateCap{"room", "bob", 200'000}).error == "");
+  call.run(TimeDelta::seconds(3));
+  const size_t before = slot.frames.size();
+  call.run(TimeDelta::seconds(1));
+  CHECK(slot.frames.size() == before);
+  for (const auto& frame : slot.frames) CHECK(frame.metadata.spatialIndex == 2);
+}
+
 TEST_CASE("Whoever lies about the sizes of its pictures changes nothing for the pictures of others") {
   // What Bob gets of Alice beside an honest participant, under a cap, is the measure.
   const auto layersOfAlice = [](std::vector<SimulcastCamera::Layer> mallorys) {

@@ -138,6 +138,7 @@ void MediaControl::reattach(const ParticipantPtr& participant) {
   sendReports(*participant);
   if (!participant->room->speakers.empty()) participant->send(speakersEvent(participant->room->speakers));
   if (media.connected) participant->send(mediaConnectedEvent());
+  if (participant->view.data) participant->send(dataChannelEvent(true, ""));
   if (media.restartOwed) restart(*participant, media.restartReason);
 }
 
@@ -217,6 +218,7 @@ void MediaControl::setUp(const ParticipantPtr& participant, OfferInProgress offe
   if (media.settingUp) {
     media.connected = false;
     media.clearReports();
+    setData(*participant, false);
   }
   const Agreement& agreement = offer.negotiated.agreement;
   control::EndpointParameters parameters{room,
@@ -225,7 +227,8 @@ void MediaControl::setUp(const ParticipantPtr& participant, OfferInProgress offe
                                          agreement.ice,
                                          agreement.fingerprint,
                                          agreement.tracks,
-                                         agreement.slots};
+                                         agreement.slots,
+                                         agreement.data};
   control::RequestBody body;
   if (offer.updates) {
     body = control::UpdateEndpoint{std::move(parameters)};

@@ -55,6 +55,9 @@ class MediaControl {
   void onSlots(const control::SlotsBound& event);
   void onSpeakers(const control::SpeakersChanged& event);
   void onLayers(const control::LayersChanged& event);
+  void onDataChannel(const control::DataChannelChanged& event);
+  /// Tells everybody else when it has changed.
+  static void setData(Participant& participant, bool open);
   void onState(const control::EndpointStateChanged& event);
   ParticipantPtr find(const std::string& room, const std::string& participant) const;
   /// The endpoint is gone: what was agreed is forgotten and the client told, now or when it comes back.

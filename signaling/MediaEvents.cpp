@@ -18,6 +18,7 @@ void MediaControl::onEvent(const control::Event& event) {
   if (const auto* slots = std::get_if<control::SlotsBound>(&event)) onSlots(*slots);
   if (const auto* speakers = std::get_if<control::SpeakersChanged>(&event)) onSpeakers(*speakers);
   if (const auto* layers = std::get_if<control::LayersChanged>(&event)) onLayers(*layers);
+  if (const auto* data = std::get_if<control::DataChannelChanged>(&event)) onDataChannel(*data);
 }
 
 ParticipantPtr MediaControl::find(const std::string& room, const std::string& participant) const {
@@ -62,6 +63,19 @@ void MediaControl::onLayers(const control::LayersChanged& event) {
   }
 }
 
+void MediaControl::onDataChannel(const control::DataChannelChanged& event) {
+  const ParticipantPtr participant = find(event.room, event.endpoint);
+  if (!participant || !participant->media.agreement || participant->media.settingUp) return;
+  participant->send(dataChannelEvent(event.open, event.reason));
+  setData(*participant, event.open);
+}
+
+void MediaControl::setData(Participant& participant, bool open) {
+  if (participant.view.data == open) return;
+  participant.view.data = open;
+  participant.room->broadcast(participantUpdatedEvent(participant.view), &participant);
+}
+
 void MediaControl::onState(const control::EndpointStateChanged& event) {
   const ParticipantPtr participant = find(event.room, event.endpoint);
   if (!participant || !participant->media.agreement || participant->media.settingUp) return;
@@ -79,6 +93,7 @@ void MediaControl::restart(Participant& participant, const std::string& reason) 
   media.agreement.reset();
   media.connected = false;
   media.clearReports();
+  setData(participant, false);
   media.restartOwed = participant.connection == nullptr;
   media.restartReason = reason;
   if (media.restartOwed) return;

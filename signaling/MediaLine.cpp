@@ -90,6 +90,22 @@ bool isRtpLine(const sdp::MediaDescription& offered) {
           offered.protocol == "RTP/SAVPF" || offered.protocol == "TCP/TLS/RTP/SAVPF");
 }
 
+bool isDataLine(const sdp::MediaDescription& offered) {
+  const bool present = offered.protocol == "UDP/DTLS/SCTP" || offered.protocol == "TCP/DTLS/SCTP";
+  const bool named = !offered.formats.empty() && offered.formats.front() == "webrtc-datachannel";
+  return offered.kind == "application" && offered.sctpPort &&
+         ((present && named) || offered.protocol == "DTLS/SCTP");
+}
+
+control::DataTransport dataTransport(const sdp::MediaDescription& offered) {
+  // RFC 8841 section 6.1: absent means 64 KiB, 0 means any.
+  constexpr uint64_t usual = 65'536;
+  constexpr uint64_t any = 0;
+  const uint64_t size = offered.maxMessageSize.value_or(usual);
+  const uint64_t bounded = size == any ? UINT32_MAX : std::min<uint64_t>(size, UINT32_MAX);
+  return {offered.sctpPort.value_or(0), static_cast<uint32_t>(bounded)};
+}
+
 control::MediaKind kindOf(const sdp::MediaDescription& offered) {
   return offered.kind == "audio" ? control::MediaKind::Audio : control::MediaKind::Video;
 }

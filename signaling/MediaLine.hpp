@@ -17,8 +17,13 @@ struct MediaLineCodecs {
   std::vector<sdp::PayloadType> payloadTypes;  ///< the same for the answer, RTX included
 };
 
-/// Audio or video over DTLS-SRTP. Others are answered with port 0.
+/// Audio or video over DTLS-SRTP.
 bool isRtpLine(const sdp::MediaDescription& offered);
+/// Data channels over DTLS (RFC 8841), in the present form or with an a=sctpmap. What is neither this nor RTP
+/// is answered with port 0.
+bool isDataLine(const sdp::MediaDescription& offered);
+/// The client's end of its association.
+control::DataTransport dataTransport(const sdp::MediaDescription& offered);
 control::MediaKind kindOf(const sdp::MediaDescription& offered);
 
 /// Opus; VP8 and VP9 profile 0, each with its RTX. Empty when nothing fits.

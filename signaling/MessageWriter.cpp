@@ -50,7 +50,8 @@ json toJson(const ParticipantView& participant) {
               {"name", participant.name},
               {"sender", participant.sender},
               {"tracks", std::move(tracks)},
-              {"connected", participant.connected}};
+              {"connected", participant.connected},
+              {"data", participant.data}};
   if (!participant.e2ee.empty()) object["e2ee"] = json::parse(participant.e2ee, nullptr, false);
   return object;
 }
@@ -160,6 +161,13 @@ std::string layersEvent(const std::vector<control::LayersChanged::Layer>& layers
 
 std::string mediaConnectedEvent() {
   return dump(event("media-connected"));
+}
+
+std::string dataChannelEvent(bool open, const std::string& reason) {
+  json message = event("data-channel");
+  message["open"] = open;
+  if (!open) message["reason"] = reason;
+  return dump(message);
 }
 
 std::string mediaRestartEvent(const std::string& reason) {

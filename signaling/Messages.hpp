@@ -83,6 +83,7 @@ struct ParticipantView {
   std::vector<Track> tracks;
   std::string e2ee;  ///< JSON; empty: nothing published yet
   bool connected = true;
+  bool data = false;  ///< its reliable data channel is open
 };
 
 struct JoinReply {
@@ -107,6 +108,7 @@ std::string slotsEvent(const std::vector<control::SlotBinding>& bindings);
 std::string speakersEvent(const std::vector<control::SpeakersChanged::Speaker>& speakers);
 std::string layersEvent(const std::vector<control::LayersChanged::Layer>& layers);
 std::string mediaConnectedEvent();
+std::string dataChannelEvent(bool open, const std::string& reason);
 std::string mediaRestartEvent(const std::string& reason);
 std::string stoppingEvent(const std::string& reason);
 std::string removedEvent(std::string_view reason);

@@ -67,14 +67,14 @@ class Negotiator {
 
   /// A line that carries media now or may later on.
   bool accepts(const sdp::MediaDescription& offered) const {
-    return isRtpLine(offered) && (offered.port != 0 || offered.bundleOnly);
+    return (isRtpLine(offered) || isDataLine(offered)) && (offered.port != 0 || offered.bundleOnly);
   }
 
   Done agreeOnTransport() {
     const auto first = std::find_if(in_.offer.media.begin(), in_.offer.media.end(),
                                     [this](const auto& media) { return accepts(media); });
     if (first == in_.offer.media.end()) {
-      return refuse(ErrorCode::BadSdp, "the offer has no audio or video m-line");
+      return refuse(ErrorCode::BadSdp, "the offer has no audio, video or data m-line");
     }
     const auto fingerprint = bestFingerprint(*first);
     if (!fingerprint)
@@ -101,6 +101,7 @@ class Negotiator {
       agreement = *previous;
       agreement.tracks.clear();
       agreement.slots.clear();
+      agreement.data.reset();
       for (const auto& [mid, ssrcs] : agreement.slotSsrcs) takenSsrcs_.insert({ssrcs.media, ssrcs.rtx});
     } else {
       agreement.answerSessionId = random_.u64() >> 2;  // RFC 9429 section 5.2.1: 62 bits
@@ -126,7 +127,8 @@ class Negotiator {
     for (const auto& track : *in_.tracks) {
       const auto media = std::find_if(in_.offer.media.begin(), in_.offer.media.end(),
                                       [&track](const auto& m) { return m.mid == track.mid; });
-      if (media == in_.offer.media.end() || !accepts(*media) || !sdp::sends(media->direction)) {
+      if (media == in_.offer.media.end() || !isRtpLine(*media) || !accepts(*media) ||
+          !sdp::sends(media->direction)) {
         return refuse(ErrorCode::BadMessage,
                       "tracks: mid \"" + track.mid + "\" is no sending m-line of the offer");
       }
@@ -147,7 +149,8 @@ class Negotiator {
     answered.kind = offered.kind;
     answered.protocol = offered.protocol;
     answered.mid = offered.mid;
-    if (!accepts(offered)) {
+    // There is one association: of several data m-lines the first.
+    if (!accepts(offered) || (isDataLine(offered) && out_.agreement.data)) {
       answered.formats = offered.formats;
       answered.direction = sdp::Direction::Inactive;
       return std::monostate{};
@@ -156,6 +159,7 @@ class Negotiator {
     if (offered.mid.empty() || std::find(bundle.begin(), bundle.end(), offered.mid) == bundle.end()) {
       return tl::make_unexpected(badSdp(offered, "every m-line needs a mid that is in a=group:BUNDLE"));
     }
+    if (isDataLine(offered)) return answerData(offered, answered);
     if (!offered.rtcpMux) return tl::make_unexpected(badSdp(offered, "a=rtcp-mux is needed"));
     answerTransport(offered, answered);
     const MediaLineUse use = sdp::sends(offered.direction)      ? MediaLineUse::Track
@@ -174,6 +178,17 @@ class Negotiator {
     answered.direction = sdp::Direction::Inactive;
     if (use == MediaLineUse::Track) return addTrack(offered, answered, std::move(codecs), ids);
     if (use == MediaLineUse::Slot) return addSlot(offered, answered, std::move(codecs), ids);
+    return std::monostate{};
+  }
+
+  Done answerData(const sdp::MediaDescription& offered, sdp::MediaDescription& answered) {
+    answerTransport(offered, answered);
+    answered.rtcpMux = false;
+    answered.formats = offered.formats;
+    // Both ends may use the same port number: it is a number inside of DTLS.
+    answered.sctpPort = offered.sctpPort;
+    answered.maxMessageSize = control::maxDataMessage;
+    out_.agreement.data = dataTransport(offered);
     return std::monostate{};
   }
 

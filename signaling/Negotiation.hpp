@@ -41,6 +41,7 @@ struct Agreement {
   std::map<std::string, SlotSsrcs> slotSsrcs;
   std::vector<control::Track> tracks;
   std::vector<control::Slot> slots;  ///< in the order of their m-lines
+  std::optional<control::DataTransport> data;
 };
 
 struct NegotiationInput {

@@ -180,7 +180,7 @@ class Parser {
     const std::string_view key = cut(value, ':');
     if (whole.size() == key.size()) return readFlag(key);
     using Handler = std::string (Parser::*)(std::string_view);
-    static constexpr std::array<std::pair<std::string_view, Handler>, 16> handlers{{
+    static constexpr std::array<std::pair<std::string_view, Handler>, 19> handlers{{
         {"group", &Parser::readGroup},
         {"mid", &Parser::readMid},
         {"ice-ufrag", &Parser::readIceUfrag},
@@ -197,6 +197,9 @@ class Parser {
         {"ssrc", &Parser::readSsrc},
         {"ssrc-group", &Parser::readSsrcGroup},
         {"candidate", &Parser::readCandidate},
+        {"sctp-port", &Parser::readSctpPort},
+        {"sctpmap", &Parser::readSctpMap},
+        {"max-message-size", &Parser::readMaxMessageSize},
     }};
     for (const auto& [name, handler] : handlers) {
       if (name == key) return (this->*handler)(value);
@@ -381,6 +384,28 @@ class Parser {
 
   std::string readCandidate(std::string_view value) {
     current().candidates.emplace_back(value);
+    return "";
+  }
+
+  std::string readSctpPort(std::string_view value) {
+    const auto port = number(value, UINT16_MAX);
+    if (!port || *port == 0) return "expected a=sctp-port:<1..65535>";
+    current().sctpPort = static_cast<uint16_t>(*port);
+    return "";
+  }
+
+  /// draft-ietf-mmusic-sctp-sdp-05, before the port had an attribute of its own. Of other uses than data
+  /// channels nothing is kept.
+  std::string readSctpMap(std::string_view value) {
+    const Fields fields = split(value, ' ');
+    if (fields.size() < 2 || fields[1] != "webrtc-datachannel") return "";
+    return readSctpPort(fields[0]);
+  }
+
+  std::string readMaxMessageSize(std::string_view value) {
+    const auto size = number(value, UINT64_MAX);
+    if (!size) return "expected a=max-message-size:<bytes>";
+    current().maxMessageSize = *size;
     return "";
   }
 

@@ -4,6 +4,9 @@
 namespace sotto::signaling::sdp {
 namespace {
 
+/// How many streams an a=sctpmap names. INIT says how many there are.
+constexpr uint16_t sctpMapStreams = 64;
+
 class Writer {
  public:
   template <typename... Parts>
@@ -77,6 +80,15 @@ void writeStreams(Writer& out, const MediaDescription& media) {
   for (const auto& [ssrc, attribute] : media.ssrcs) out.line("a=ssrc:", uint64_t{ssrc}, " ", attribute);
 }
 
+/// In the form that goes with the protocol in the m-line.
+void writeSctpPort(Writer& out, const MediaDescription& media) {
+  if (media.protocol == "DTLS/SCTP") {
+    out.line("a=sctpmap:", uint64_t{*media.sctpPort}, " webrtc-datachannel ", uint64_t{sctpMapStreams});
+  } else {
+    out.line("a=sctp-port:", uint64_t{*media.sctpPort});
+  }
+}
+
 void writeMedia(Writer& out, const MediaDescription& media) {
   out.line("m=", media.kind, " ", uint64_t{media.port}, " ", media.protocol, " ", joined(media.formats, ' '));
   out.line("c=IN IP4 0.0.0.0");
@@ -93,6 +105,8 @@ void writeMedia(Writer& out, const MediaDescription& media) {
   if (!media.msid.empty()) out.line("a=msid:", media.msid);
   if (media.rtcpMux) out.line("a=rtcp-mux");
   if (media.rtcpReducedSize) out.line("a=rtcp-rsize");
+  if (media.sctpPort) writeSctpPort(out, media);
+  if (media.maxMessageSize) out.line("a=max-message-size:", *media.maxMessageSize);
   writePayloadTypes(out, media);
   writeStreams(out, media);
 }

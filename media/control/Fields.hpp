@@ -61,6 +61,10 @@ void fields(auto& visit, Is<Fingerprint> auto& m) {
   visit("algorithm", m.algorithm);
   visit("value", m.value);
 }
+void fields(auto& visit, Is<DataTransport> auto& m) {
+  visit("sctpPort", m.sctpPort);
+  visit("maxMessageSize", m.maxMessageSize);
+}
 void fields(auto& visit, Is<EndpointParameters> auto& m) {
   visit("room", m.room);
   visit("endpoint", m.endpoint);
@@ -69,6 +73,7 @@ void fields(auto& visit, Is<EndpointParameters> auto& m) {
   visit("fingerprint", m.fingerprint);
   visit("tracks", m.tracks);
   visit("slots", m.slots);
+  visit("data", m.data);
 }
 void fields(auto& visit, Is<SlotWish> auto& m) {
   visit("mid", m.mid);
@@ -170,6 +175,12 @@ void fields(auto& visit, Is<LayersChanged> auto& m) {
   visit("endpoint", m.endpoint);
   visit("layers", m.layers);
 }
+void fields(auto& visit, Is<DataChannelChanged> auto& m) {
+  visit("room", m.room);
+  visit("endpoint", m.endpoint);
+  visit("open", m.open);
+  visit("reason", m.reason);
+}
 
 /// The words of an enumeration, in the order of its values.
 template <typename Enum>
@@ -194,8 +205,9 @@ inline constexpr std::array<std::string_view, 9> alternatives<RequestBody>{
     "create_room",     "close_room",   "create_endpoint", "update_endpoint", "remove_endpoint",
     "set_slot_wishes", "set_rate_cap", "set_track_muted", "get_statistics"};
 template <>
-inline constexpr std::array<std::string_view, 5> alternatives<Event>{
-    "worker_ready", "endpoint_state_changed", "slots_bound", "speakers_changed", "layers_changed"};
+inline constexpr std::array<std::string_view, 6> alternatives<Event>{
+    "worker_ready",     "endpoint_state_changed", "slots_bound",
+    "speakers_changed", "layers_changed",         "data_channel_changed"};
 static_assert(std::variant_size_v<RequestBody> == alternatives<RequestBody>.size());
 static_assert(std::variant_size_v<Event> == alternatives<Event>.size());
 

@@ -80,6 +80,16 @@ struct Fingerprint {
   bool operator==(const Fingerprint&) const = default;
 };
 
+/// Bytes of the longest data message that a worker takes: our a=max-message-size (docs/data-channel.md).
+inline constexpr uint32_t maxDataMessage = 65'536;
+
+/// The client's end of an SCTP association over DTLS (RFC 8841).
+struct DataTransport {
+  uint16_t sctpPort = 5000;
+  uint32_t maxMessageSize = 65'536;  ///< bytes that the client takes in one message
+  bool operator==(const DataTransport&) const = default;
+};
+
 /// Everything a worker needs to know of one participant's connection.
 struct EndpointParameters {
   std::string room;
@@ -89,6 +99,7 @@ struct EndpointParameters {
   Fingerprint fingerprint;
   std::vector<Track> tracks;
   std::vector<Slot> slots;
+  std::optional<DataTransport> data{};  ///< none: no data channels
   bool operator==(const EndpointParameters&) const = default;
 };
 
@@ -220,6 +231,15 @@ struct LayersChanged {
   std::vector<Layer> layers;
 };
 
-using Event = std::variant<WorkerReady, EndpointStateChanged, SlotsBound, SpeakersChanged, LayersChanged>;
+/// Whether an endpoint can be reached over its reliable data channel. When not any longer, `reason` is for a
+/// person; what had not been delivered by then is lost.
+struct DataChannelChanged {
+  std::string room, endpoint;
+  bool open = false;
+  std::string reason;
+};
+
+using Event = std::variant<WorkerReady, EndpointStateChanged, SlotsBound, SpeakersChanged, LayersChanged,
+                           DataChannelChanged>;
 
 }  // namespace sotto::control

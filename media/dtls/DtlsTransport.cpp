@@ -86,14 +86,16 @@ struct DtlsTransport::Impl final : DatagramPort {
   void close();
 
   void continueHandshake(Timestamp now);
-  void finishHandshake();
-  void readRecords();
+  void finishHandshake(Timestamp now);
+  void readRecords(Timestamp now);
+  bool sendApplicationData(base::ByteView data);
   void repeatFlight();
   void fail(std::string reason);
   static int verifyCertificate(X509_STORE_CTX* store, void* argument);
 
   Parameters parameters;
   std::function<void(base::ByteView)> send;
+  std::function<void(base::ByteView, Timestamp)> applicationData;
   std::optional<Fingerprint> peer;
   std::unique_ptr<SSL, SslFree> ssl;
   State state = State::New;
@@ -188,10 +190,10 @@ void DtlsTransport::Impl::continueHandshake(Timestamp now) {
     timeout = firstTimeout;
     deadline = now + timeout;
   }
-  if (result == 1) finishHandshake();
+  if (result == 1) finishHandshake(now);
 }
 
-void DtlsTransport::Impl::finishHandshake() {
+void DtlsTransport::Impl::finishHandshake(Timestamp now) {
   deadline = Timestamp::plusInfinity();
   const SRTP_PROTECTION_PROFILE* selected = SSL_get_selected_srtp_profile(ssl.get());
   if (selected == nullptr) return fail("no SRTP profile in common with the peer");
@@ -218,23 +220,31 @@ void DtlsTransport::Impl::finishHandshake() {
   (client ? keys.receiveSalt : keys.sendSalt) = take(saltLength);
   OPENSSL_cleanse(material.data(), material.size());
   state = State::Connected;
-  readRecords();  // the datagram that completed the handshake may hold more
+  readRecords(now);  // the datagram that completed the handshake may hold more
 }
 
-void DtlsTransport::Impl::readRecords() {
-  std::array<uint8_t, 2048> applicationData;
-  ERR_clear_error();
+void DtlsTransport::Impl::readRecords(Timestamp now) {
+  std::array<uint8_t, 2048> record;  // no datagram that we take is longer
   int result = 0;
-  do {
-    // Only SCTP would come here, and none is negotiated.
-    result = SSL_read(ssl.get(), applicationData.data(), static_cast<int>(applicationData.size()));
-  } while (result > 0);
+  while (true) {
+    ERR_clear_error();
+    result = SSL_read(ssl.get(), record.data(), static_cast<int>(record.size()));
+    if (result <= 0) break;
+    if (applicationData) applicationData(base::ByteView(record).first(static_cast<size_t>(result)), now);
+    if (state != State::Connected) return;  // closed by whoever took the data
+  }
   const int reason = SSL_get_error(ssl.get(), result);
   if (reason == SSL_ERROR_ZERO_RETURN) {
     state = State::Closed;
   } else if (reason != SSL_ERROR_WANT_READ) {
     fail(lastOpensslError("DTLS connection failed"));
   }
+}
+
+bool DtlsTransport::Impl::sendApplicationData(base::ByteView data) {
+  if (state != State::Connected || data.empty() || data.size() > SSL3_RT_MAX_PLAIN_LENGTH) return false;
+  ERR_clear_error();
+  return SSL_write(ssl.get(), data.data(), static_cast<int>(data.size())) > 0;
 }
 
 void DtlsTransport::Impl::repeatFlight() {
@@ -247,7 +257,7 @@ void DtlsTransport::Impl::onDatagram(base::ByteView datagram, Timestamp now) {
   if (state != State::Connected) {
     continueHandshake(now);
   } else {
-    readRecords();
+    readRecords(now);
     // A peer that still shakes hands has not got our last flight. At most one answer for each timeout, so
     // that nobody uses us to flood the peer.
     const bool handshaking = datagram[0] == contentHandshake || datagram[0] == contentChangeCipherSpec;
@@ -285,6 +295,12 @@ DtlsTransport::~DtlsTransport() = default;
 
 void DtlsTransport::start(Timestamp now) {
   impl_->start(now);
+}
+void DtlsTransport::onApplicationData(std::function<void(base::ByteView, Timestamp)> handler) {
+  impl_->applicationData = std::move(handler);
+}
+bool DtlsTransport::sendApplicationData(base::ByteView data) {
+  return impl_->sendApplicationData(data);
 }
 void DtlsTransport::onDatagram(base::ByteView datagram, Timestamp now) {
   impl_->onDatagram(datagram, now);

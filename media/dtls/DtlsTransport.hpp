@@ -1,5 +1,5 @@
-// DTLS 1.2 over datagrams for DTLS-SRTP (RFC 5763, RFC 5764), over OpenSSL with memory in the place of a
-// socket and the caller's time in the place of a clock.
+// DTLS 1.2 over datagrams for DTLS-SRTP (RFC 5763, RFC 5764) and for what else goes through it (SCTP,
+// RFC 8261), over OpenSSL with memory in the place of a socket and the caller's time in the place of a clock.
 #pragma once
 
 #include <cstdint>
@@ -63,6 +63,12 @@ class DtlsTransport {
 
   /// Client: sends the ClientHello. Server: waits for one. Call once.
   void start(base::Timestamp now);
+  /// Takes application data as it comes, one record a call, from within onDatagram. Without it such data is
+  /// dropped.
+  void onApplicationData(std::function<void(base::ByteView, base::Timestamp)> handler);
+  /// Sends application data as one record; false when not Connected, or longer than a record (16,384 bytes).
+  /// No MTU is looked at.
+  bool sendApplicationData(base::ByteView data);
   /// One datagram whose first byte is 20..63 (RFC 7983). Hostile input at worst fails the handshake of this
   /// peer.
   void onDatagram(base::ByteView datagram, base::Timestamp now);

@@ -48,6 +48,18 @@ constexpr const char* names[] = {
     "dtls_handshakes_total{result=\"completed\"}",
     "dtls_handshakes_total{result=\"failed\"}",
     "consents_lost_total",
+    "data_messages_received_total",
+    "data_bytes_received_total",
+    "data_messages_forwarded_total",
+    "data_bytes_forwarded_total",
+    "data_messages_dropped_total{reason=\"no_channel\"}",
+    "data_messages_dropped_total{reason=\"full\"}",
+    "data_messages_refused_total{reason=\"malformed\"}",
+    "data_messages_refused_total{reason=\"too_large\"}",
+    "data_messages_refused_total{reason=\"unknown_destination\"}",
+    "data_senders_paused_total",
+    "data_channels_reset_total",
+    "data_associations_lost_total",
 };
 static_assert(std::size(names) == static_cast<size_t>(Count::Size));
 }  // namespace

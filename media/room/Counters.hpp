@@ -55,6 +55,18 @@ enum class Count : uint8_t {
   HandshakesCompleted,
   HandshakesFailed,
   ConsentsLost,
+  DataMessagesReceived,
+  DataBytesReceived,
+  DataMessagesForwarded,
+  DataBytesForwarded,
+  DataDroppedNoChannel,
+  DataDroppedFull,
+  DataRefusedMalformed,
+  DataRefusedTooLarge,
+  DataRefusedDestination,
+  DataSendersPaused,
+  DataChannelsReset,
+  DataAssociationsLost,
   Size,
 };
 

@@ -35,7 +35,9 @@ Endpoint::Endpoint(const control::EndpointParameters& parameters, forward::Parti
                  resources.out, resources.counters, *this, now),
       publisher_(identity(parameters, id, e2ee), resources.frames, resources.counters, transport_,
                  publisherListener),
-      recipient_(id, resources.random, resources.counters, transport_, transport_) {
+      recipient_(id, resources.random, resources.counters, transport_, transport_),
+      data_(
+          resources.counters, [this](base::ByteView packet) { transport_.sendSctp(packet); }, *this) {
   publisher_.setTracks(parameters.tracks, now);
   recipient_.setSlots(parameters.slots);
 }
@@ -45,21 +47,42 @@ void Endpoint::update(const control::EndpointParameters& parameters, Timestamp n
   publisher_.setTracks(parameters.tracks, now);
   recipient_.setSlots(parameters.slots);
   parameters_ = parameters;
+  startData(now);
+}
+
+/// Once DTLS is up and the client has offered data channels, in whichever order that comes about.
+void Endpoint::startData(Timestamp now) {
+  if (parameters_.data && transport_.ready()) data_.start(*parameters_.data, now);
 }
 
 void Endpoint::onTime(Timestamp now) {
   transport_.onTime(now);
   publisher_.onTime(now);
   recipient_.onTime(now);
+  data_.onTime(now);
 }
 
 Timestamp Endpoint::nextDeadline() const {
-  return std::min({transport_.nextDeadline(), publisher_.nextDeadline(), recipient_.nextDeadline()});
+  return std::min({transport_.nextDeadline(), publisher_.nextDeadline(), recipient_.nextDeadline(),
+                   data_.nextDeadline()});
 }
 
 void Endpoint::onTransportState(control::EndpointState state, const std::string& reason, Timestamp now) {
   recipient_.setReady(transport_.ready());
+  startData(now);
   listener_.onEndpointState(*this, state, reason, now);
+}
+
+void Endpoint::onSctp(base::ByteView packet, Timestamp now) {
+  data_.onPacket(packet, now);
+}
+
+void Endpoint::onDataMessage(base::ByteView message, bool lossy, Timestamp now) {
+  listener_.onDataMessage(*this, message, lossy, now);
+}
+
+void Endpoint::onDataChannel(bool open, const std::string& reason) {
+  listener_.onDataChannel(*this, open, reason);
 }
 
 void Endpoint::onRtp(const base::PacketRef& packet, Timestamp now) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "media/room/DataForwarder.hpp"
+
 namespace sotto::room {
 
 using base::Timestamp;
@@ -98,6 +100,14 @@ void Room::onEndpointState(Endpoint& endpoint, EndpointState state, const std::s
                            Timestamp now) {
   events_.onEvent(control::EndpointStateChanged{name(), endpoint.name(), state, reason});
   reassign(now);
+}
+
+void Room::onDataMessage(Endpoint& endpoint, base::ByteView message, bool lossy, Timestamp now) {
+  forwardData(endpoint, message, lossy, endpoints_, resources_.counters, now);
+}
+
+void Room::onDataChannel(Endpoint& endpoint, bool open, const std::string& reason) {
+  events_.onEvent(control::DataChannelChanged{name(), endpoint.name(), open, reason});
 }
 
 void Room::onFrame(PublishedTrack& track, const frame::FrameRef& frame, std::optional<rtp::NtpTime> captured,

@@ -56,6 +56,8 @@ class Room final : public PublisherListener, public EndpointListener, public Tra
                base::Timestamp now) override;
   void onEndpointState(Endpoint& endpoint, control::EndpointState state, const std::string& reason,
                        base::Timestamp now) override;
+  void onDataMessage(Endpoint& endpoint, base::ByteView message, bool lossy, base::Timestamp now) override;
+  void onDataChannel(Endpoint& endpoint, bool open, const std::string& reason) override;
 
   PublishedTrack* findTrack(std::string_view participant, control::TrackSource source) override;
   PublishedTrack* findTrack(forward::SourceId id) override;

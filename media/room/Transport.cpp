@@ -44,6 +44,7 @@ Transport::Transport(const dtls::Certificate& certificate, const control::IcePar
       connectDeadline_(now + connectTimeout),
       dtls_(certificate, dtlsParameters(fingerprint),
             [this](base::ByteView datagram) { sendPlain(datagram); }) {
+  dtls_.onApplicationData([this](base::ByteView packet, Timestamp at) { listener_.onSctp(packet, at); });
   dtls_.start(now);
 }
 
@@ -224,6 +225,10 @@ void Transport::sendRtcp(base::ByteView packet) {
   if (!size) return;
   counters_.add(Count::PacketsSent);
   counters_.add(Count::BytesSent, *size);
+}
+
+void Transport::sendSctp(base::ByteView packet) {
+  if (ready()) dtls_.sendApplicationData(packet);
 }
 
 void Transport::onTime(Timestamp now) {

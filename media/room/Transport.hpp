@@ -26,6 +26,8 @@ class TransportListener {
   virtual ~TransportListener() = default;
   virtual void onRtp(const base::PacketRef& packet, base::Timestamp now) = 0;
   virtual void onRtcp(base::ByteView compound, base::Timestamp now) = 0;
+  /// Application data of DTLS: an SCTP packet (RFC 8261).
+  virtual void onSctp(base::ByteView packet, base::Timestamp now) = 0;
   /// `reason` is for a person; empty with Connected.
   virtual void onTransportState(control::EndpointState state, const std::string& reason,
                                 base::Timestamp now) = 0;
@@ -63,6 +65,8 @@ class Transport final : public stream::PacketSink, public RtcpSink {
   void send(const stream::OutgoingPacket& packet) override;
   uint16_t nextTransportSequence() override { return transportSequence_++; }
   void sendRtcp(base::ByteView packet) override;
+  /// Dropped, as by the network, when nobody is there to take it.
+  void sendSctp(base::ByteView packet);
 
  private:
   void onDtls(base::ByteView datagram, base::Timestamp now);

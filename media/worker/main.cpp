@@ -11,6 +11,7 @@
 #include "media/dtls/DtlsTransport.hpp"
 #include "media/net/Capabilities.hpp"
 #include "media/net/UdpSocket.hpp"
+#include "media/sctp/SctpStack.hpp"
 #include "media/srtp/SrtpSession.hpp"
 #include "media/worker/EventLoop.hpp"
 #include "media/worker/Options.hpp"
@@ -37,6 +38,7 @@ int run(int argc, char** argv) {
   if (!socket) return complain(socket.error().message, 1);
   const dtls::Certificate certificate = dtls::Certificate::generate();
   const auto srtpLibraries = srtp::prepareSrtp();
+  sctp::SctpStack::instance();
 
   control::WorkerReady ready;
   ready.udpPort = socket->localAddress().port;

@@ -23,6 +23,7 @@ EndpointParameters sampleEndpoint() {
   camera.ssrcs = {{0xffffffff, 0}, {1, 2}};
   p.tracks = {camera, Track{}};
   p.slots = {{"5", MediaKind::Video, 77, 78, {{"VP8", 100, 90000, 101}}, {1, 0, 0, 0, 5, 0}}};
+  p.data = DataTransport{5001, 262'144};
   return p;
 }
 
@@ -48,7 +49,8 @@ std::vector<Event> sampleEvents() {
           EndpointStateChanged{"demo", "p_1", EndpointState::Closed, "close_notify"},
           SlotsBound{"demo", "p_1", {{"5", "p_2", TrackSource::Screen}, {"6", "", TrackSource::Camera}}},
           SpeakersChanged{"demo", {{"p_1", 0}, {"p_2", 127}}},
-          LayersChanged{"demo", "p_1", {{"5", 1280, 720, 1'500'000, "rate-cap"}}}};
+          LayersChanged{"demo", "p_1", {{"5", 1280, 720, 1'500'000, "rate-cap"}}},
+          DataChannelChanged{"demo", "p_1", true, "none"}};
 }
 
 std::string decodeError(std::string_view text) {

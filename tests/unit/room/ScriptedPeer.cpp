@@ -129,6 +129,9 @@ void ScriptedPeer::connect(Timestamp now) {
   dtls_ = std::make_unique<dtls::DtlsTransport>(certificate_, dtls, [this](base::ByteView datagram) {
     outgoing_.emplace_back(datagram.begin(), datagram.end());
   });
+  dtls_->onApplicationData([this](base::ByteView packet, Timestamp at) {
+    if (onSctp) onSctp(packet, at);
+  });
   ice_->start(now);
 }
 

@@ -53,6 +53,9 @@ class ScriptedPeer final : public stream::PacketSink {
   void connect(base::Timestamp now);
   bool connected() const { return dtls_ && dtls_->state() == dtls::State::Connected && sealer_; }
   void closeDtls() { dtls_->close(); }
+  /// Application data of DTLS; set before connect().
+  std::function<void(base::ByteView, base::Timestamp)> onSctp;
+  void sendSctp(base::ByteView packet) { dtls_->sendApplicationData(packet); }
   void stop() { stopped_ = true; }
 
   void onDatagram(base::ByteView datagram, base::Timestamp now);

@@ -54,6 +54,30 @@ TEST_CASE("Who joins while somebody speaks is told so") {
         json::array({{{"participant", call.bob.self()}, {"level", 20}}}));
 }
 
+TEST_CASE("Whether a participant can be reached over its data channel is told to it and to the others") {
+  Call call;
+  call.world.service.onMediaEvent(control::DataChannelChanged{"demo", call.alice.self(), true, ""});
+  CHECK(call.alice.events("data-channel").at(0)["open"] == true);
+  CHECK(call.alice.events("participant-updated").empty());
+  CHECK(call.bob.events("participant-updated").at(0)["participant"]["data"] == true);
+  Client carol(call.world);
+  const json roster = carol.join("carol")["roster"];
+  for (const json& member : roster) CHECK(member["data"] == (member["id"] == call.alice.self()));
+
+  call.world.service.onMediaEvent(control::DataChannelChanged{"demo", call.alice.self(), false, "too slow"});
+  CHECK(call.alice.events("data-channel").at(1)["open"] == false);
+  CHECK(call.alice.events("data-channel").at(1)["reason"] == "too slow");
+  CHECK(call.bob.events("participant-updated").at(1)["participant"]["data"] == false);
+}
+
+TEST_CASE("A lost media connection takes its data channel with it") {
+  Call call;
+  call.world.service.onMediaEvent(control::DataChannelChanged{"demo", call.alice.self(), true, ""});
+  call.bob.forget();
+  call.state(call.alice, EndpointState::Failed, "consent was lost");
+  CHECK(call.bob.events("participant-updated").at(0)["participant"]["data"] == false);
+}
+
 TEST_CASE("Layers are told to their owner") {
   Call call;
   call.world.service.onMediaEvent(

@@ -74,18 +74,20 @@ TEST_CASE("An answer mirrors its offer m-line by m-line", "[negotiation]") {
     CHECK(given.kind == asked.kind);
     CHECK(given.mid == asked.mid);
     CHECK(given.protocol == asked.protocol);
-    if (asked.kind == "application") {
-      CHECK(given.port == 0);
-      CHECK(given.direction == sdp::Direction::Inactive);
-      CHECK(std::find(answer.bundle.begin(), answer.bundle.end(), given.mid) == answer.bundle.end());
-      continue;
-    }
     CHECK(given.port == 9);
     CHECK(given.setup == "passive");
+    CHECK(std::find(answer.bundle.begin(), answer.bundle.end(), given.mid) != answer.bundle.end());
+    CHECK(given.iceUfrag == peer.agreement->ice.localUfrag);
+    CHECK(given.fingerprints == std::vector<control::Fingerprint>{address.fingerprint});
+    if (asked.kind == "application") {
+      CHECK(given.formats == asked.formats);
+      CHECK(given.sctpPort == asked.sctpPort);
+      CHECK(given.maxMessageSize == uint64_t{65'536});
+      CHECK_FALSE(given.rtcpMux);
+      continue;
+    }
     CHECK(given.rtcpMux);
     CHECK(given.rtcpReducedSize == asked.rtcpReducedSize);
-    CHECK(given.fingerprints == std::vector<control::Fingerprint>{address.fingerprint});
-    CHECK(given.iceUfrag == peer.agreement->ice.localUfrag);
     CHECK(given.icePassword == peer.agreement->ice.localPassword);
     CHECK(given.icePassword.size() >= 22);
     CHECK(given.direction ==
@@ -107,6 +109,83 @@ TEST_CASE("An answer mirrors its offer m-line by m-line", "[negotiation]") {
         std::vector<std::string>{"1 1 udp 2130706431 192.0.2.7 40000 typ host",
                                  "2 1 udp 2130706175 2001:db8::7 40000 typ host"});
   CHECK(answer.media[0].endOfCandidates);
+}
+
+TEST_CASE("Data channels are agreed on with the client's port and message size", "[negotiation]") {
+  Peer peer;
+  REQUIRE(peer.offer("chromium-balanced-datachannel"));
+  CHECK(peer.agreement->data == control::DataTransport{5000, 262'144});
+  Peer firefox;
+  REQUIRE(firefox.offer("firefox-balanced-datachannel"));
+  CHECK(firefox.agreement->data == control::DataTransport{5000, 1'073'741'823});
+  Peer none;
+  REQUIRE(none.offer("chromium-simulcast"));
+  CHECK_FALSE(none.agreement->data);
+}
+
+TEST_CASE("Data channels in the older form are answered in it", "[negotiation]") {
+  std::string text = test::readSdp("chromium-balanced-datachannel");
+  text = replaced(text, "UDP/DTLS/SCTP webrtc-datachannel", "DTLS/SCTP 5001");
+  text = replaced(text, "a=sctp-port:5000", "a=sctpmap:5001 webrtc-datachannel 1024");
+  text = replaced(text, "a=max-message-size:262144", "a=max-message-size:0");
+  Peer peer;
+  const auto result = peer.offerText(text);
+  const auto answer = answerOf(result);
+  CHECK(peer.agreement->data == control::DataTransport{5001, UINT32_MAX});
+  CHECK(result->answer.find("a=sctpmap:5001 webrtc-datachannel") != std::string::npos);
+  CHECK(result->answer.find("a=sctp-port") == std::string::npos);
+}
+
+TEST_CASE("Data m-lines that say too little, and a second one, are answered with port 0", "[negotiation]") {
+  const std::string whole = test::readSdp("chromium-balanced-datachannel");
+  const auto dataLines = [](const Result<Negotiated>& result) {
+    std::vector<uint16_t> ports;
+    for (const auto& media : answerOf(result).media) {
+      if (media.kind == "application") ports.push_back(media.port);
+    }
+    return ports;
+  };
+  Peer peer;
+  CHECK(dataLines(peer.offerText(replaced(whole, "a=sctp-port:5000", "a=other:1"))) ==
+        std::vector<uint16_t>{0});
+  CHECK_FALSE(peer.agreement->data);
+  CHECK(dataLines(peer.offerText(replaced(whole, "webrtc-datachannel", "something-else"))) ==
+        std::vector<uint16_t>{0});
+  const std::string line = whole.substr(whole.find("m=application"));
+  const std::string mid =
+      line.substr(line.find("a=mid:"), line.find("\r\n", line.find("a=mid:")) - line.find("a=mid:"));
+  std::string twice = whole + replaced(line, mid, "a=mid:again");
+  twice = replaced(twice, "a=group:BUNDLE", "a=group:BUNDLE again");
+  CHECK(dataLines(peer.offerText(twice)) == std::vector<uint16_t>{9, 0});
+  CHECK(peer.agreement->data);
+}
+
+TEST_CASE("A data m-line may be all that is offered, and cannot be named as a track", "[negotiation]") {
+  const std::string whole = test::readSdp("firefox-balanced-datachannel");
+  const std::string line = whole.substr(whole.find("m=application"));
+  const size_t at = line.find("a=mid:") + 6;
+  const std::string mid = line.substr(at, line.find("\r\n", at) - at);
+  Peer peer;
+  peer.tracks = std::vector<NamedTrack>{{mid, TrackSource::Camera, std::nullopt}};
+  const auto named = peer.offerText(whole);
+  REQUIRE_FALSE(named);
+  CHECK(named.error().code == ErrorCode::BadMessage);
+  peer.tracks.reset();
+  std::string alone = whole.substr(0, whole.find("m=")) + line;
+  alone = std::regex_replace(alone, std::regex("a=group:BUNDLE[^\r]*"), "a=group:BUNDLE " + mid);
+  REQUIRE(peer.offerText(alone));
+  CHECK(peer.agreement->data);
+}
+
+TEST_CASE("An offer that stops its data m-line ends data channels, and may begin them again",
+          "[negotiation]") {
+  const std::string whole = test::readSdp("chromium-balanced-datachannel");
+  Peer peer;
+  REQUIRE(peer.offerText(whole));
+  REQUIRE(peer.offerText(replaced(whole, "m=application 9", "m=application 0")));
+  CHECK_FALSE(peer.agreement->data);
+  REQUIRE(peer.offerText(whole));
+  CHECK(peer.agreement->data);
 }
 
 TEST_CASE("Chromium's camera is agreed on with its layers, codecs and extensions") {
@@ -373,7 +452,7 @@ TEST_CASE("What a connection cannot do without is asked for") {
     std::string text, message;
   };
   const std::vector<Case> cases{
-      {replacedAll(text, "m=(audio|video)", "m=text"), "the offer has no audio or video m-line"},
+      {replacedAll(text, "m=(audio|video)", "m=text"), "the offer has no audio, video or data m-line"},
       {replacedAll(text, "a=fingerprint:sha-256", "a=fingerprint:sha-1"),
        "no sha-256, sha-384 or sha-512 fingerprint"},
       {replacedAll(text, "a=ice-ufrag:.*\r", "a=x\r"), "ice-ufrag and ice-pwd are needed"},

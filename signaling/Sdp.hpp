@@ -91,7 +91,7 @@ struct MediaDescription {
   /// a=sctp-port (RFC 8841), or the port of an older a=sctpmap for webrtc-datachannel.
   std::optional<uint16_t> sctpPort;
   std::optional<uint64_t> maxMessageSize;  ///< a=max-message-size, bytes; 0: any
-  uint32_t line = 0;  ///< where the m-line stood, from 1
+  uint32_t line = 0;                       ///< where the m-line stood, from 1
   bool operator==(const MediaDescription&) const = default;
 
   const PayloadType* payloadType(uint8_t number) const;

@@ -325,6 +325,19 @@ void SimClient::onOpenFailure(const std::string& participant, const std::string&
   violations_.add(settings_.name + " could not open a frame of " + participant + ": " + reason);
 }
 
+void SimClient::onDataChannel(bool open) {
+  dataOpen_ = open;
+  if (open) ++dataOpened_;
+}
+
+void SimClient::onDataMessage(const client::call::RemoteData& message) {
+  std::string from;
+  for (const auto& other : session_->roster()) {
+    if (other.id == message.participant) from = other.name;
+  }
+  data_.push_back({from, message.kind, message.lossy, {message.payload.begin(), message.payload.end()}});
+}
+
 void SimClient::onWarning(const std::string& message) {
   warnings_.push_back(message);
 }

@@ -85,6 +85,16 @@ class SimClient final : public client::call::SignalingSocket, public client::cal
   base::Timestamp startedAt() const { return startedAt_; }
   std::optional<base::Timestamp> connectedAt() const { return connectedAt_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
+  struct Data {
+    std::string from;  ///< name; empty: not in the roster
+    client::call::DataKind kind = client::call::DataKind::Data;
+    bool lossy = false;
+    std::vector<uint8_t> payload;
+  };
+  const std::vector<Data>& data() const { return data_; }
+  /// How often the data channel has opened, and whether it is.
+  uint32_t dataOpened() const { return dataOpened_; }
+  bool dataOpen() const { return dataOpen_; }
   /// Numbers of other clients by name, so that frames can be held against their author.
   std::function<std::optional<uint32_t>(const std::string&)> numberOf;
 
@@ -102,6 +112,8 @@ class SimClient final : public client::call::SignalingSocket, public client::cal
   void onRoster(std::span<const client::call::Participant> everyoneElse) override;
   void onOpenFailure(const std::string& participant, const std::string& reason) override;
   void onWarning(const std::string& message) override;
+  void onDataChannel(bool open) override;
+  void onDataMessage(const client::call::RemoteData& message) override;
 
   client::call::CallOptions makeOptions() const;
   void sendVideo();
@@ -129,6 +141,9 @@ class SimClient final : public client::call::SignalingSocket, public client::cal
   std::map<std::string, std::pair<std::string, TrackSource>> playing_;  ///< by slot: whose frame came last
   std::vector<base::Timestamp> keyFrameRequests_;
   std::vector<std::string> warnings_;
+  std::vector<Data> data_;
+  uint32_t dataOpened_ = 0;
+  bool dataOpen_ = false;
   base::Timestamp startedAt_;
   std::optional<base::Timestamp> connectedAt_;
   uint32_t mediaConnections_ = 0;

@@ -216,6 +216,12 @@ SendResult Call::sendFrame(const OutgoingFrame& frame) {
   return result;
 }
 
+DataSendResult Call::sendData(uint16_t destination, DataKind kind, bool lossy, base::ByteView payload) {
+  const DataSendResult result = impl_->session_.sendData(destination, kind, lossy, payload, now());
+  impl_->pump();
+  return result;
+}
+
 void Call::setWants(std::vector<Want> wants, bool wantEveryone) {
   impl_->session_.setWants(std::move(wants), wantEveryone);
 }

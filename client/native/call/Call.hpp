@@ -31,6 +31,9 @@ class Call {
 
   /// Seals and sends one frame. Only `Sent` means that it went out.
   SendResult sendFrame(const OutgoingFrame& frame);
+  /// Sends a data message to one participant, by its sender number, or `toEveryone`. The payload goes as it
+  /// is: seal it first.
+  DataSendResult sendData(uint16_t destination, DataKind kind, bool lossy, base::ByteView payload);
   /// Replaces all wishes (CallOptions::wants).
   void setWants(std::vector<Want> wants, bool wantEveryone);
   void setMuted(TrackSource source, bool muted);

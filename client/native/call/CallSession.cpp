@@ -1,6 +1,7 @@
 #include "client/native/call/CallSession.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "client/native/e2ee/ExternalKeyProvider.hpp"
 #include "media/dtls/DtlsTransport.hpp"
@@ -64,6 +65,8 @@ class CallSession::MediaEvents final : public rtc::PeerConnectionObserver {
     if (local) session_.observer_.onKeyFrameWanted(local->source, local->index);
   }
   void onFrame(const rtc::ReceivedFrame& frame) override { session_.remotes_.onFrame(frame); }
+  void onDataChannel(bool open) override { session_.setDataOpen(open); }
+  void onData(const rtc::ReceivedData& data) override { session_.onData(data); }
 
  private:
   CallSession& session_;
@@ -191,6 +194,7 @@ void CallSession::onTime(base::Timestamp now) {
 
 void CallSession::settle(base::Timestamp now) {
   if (mediaFailure_) {
+    setDataOpen(false);
     lost(*mediaFailure_, now);
     mediaFailure_.reset();
     if (mediaDue_ == base::Timestamp::plusInfinity()) {
@@ -222,6 +226,7 @@ void CallSession::startMedia() {
   mediaAnswered_ = false;
   addConnection(totals_);
   media_.reset();
+  setDataOpen(false);
   certificate_ = std::make_unique<Certificate>();
   media_ = std::make_unique<rtc::PeerConnection>(
       certificate_->certificate, keys_ ? frame::TrailerPolicy::Required : frame::TrailerPolicy::Optional,
@@ -233,8 +238,31 @@ void CallSession::startMedia() {
   for (uint32_t i = 0; i < std::min(options_.videoSlots, videoSlotLimit_); ++i) {
     videoMids_.push_back(media_->addSlot(control::MediaKind::Video));
   }
+  media_->addDataChannels();
   offerRequest_ = 0;
   sendOffer();
+}
+
+DataSendResult CallSession::sendData(uint16_t destination, DataKind kind, bool lossy, base::ByteView payload,
+                                     base::Timestamp now) {
+  if (over() || !media_) return DataSendResult::NotConnected;
+  return media_->sendData(destination, kind, lossy, payload, now);
+}
+
+void CallSession::setDataOpen(bool open) {
+  if (std::exchange(dataOpen_, open) != open) observer_.onDataChannel(open);
+}
+
+void CallSession::onData(const rtc::ReceivedData& data) {
+  RemoteData message;
+  for (const Participant& participant : remotes_.roster()) {
+    if (participant.sender == data.origin) message.participant = participant.id;
+  }
+  message.origin = data.origin;
+  message.kind = data.kind;
+  message.lossy = data.lossy;
+  message.payload = data.payload;
+  observer_.onDataMessage(message);
 }
 
 SendResult CallSession::sendFrame(const OutgoingFrame& frame, base::Timestamp now) {

@@ -57,6 +57,10 @@ class CallSession final {
 
   // ---- what the application wants
   SendResult sendFrame(const OutgoingFrame& frame, base::Timestamp now);
+  /// Sends a data message to one participant, by its sender number, or `toEveryone`. The payload goes as it
+  /// is: seal it first.
+  DataSendResult sendData(uint16_t destination, DataKind kind, bool lossy, base::ByteView payload,
+                          base::Timestamp now);
   void setWants(std::vector<Want> wants, bool wantEveryone);
   void setMuted(TrackSource source, bool muted);
   void setRateCap(std::optional<uint64_t> bitsPerSecond);
@@ -102,6 +106,8 @@ class CallSession final {
   void addConnection(CallStatistics& statistics) const;
   void settle(base::Timestamp now);
   void refreshState();
+  void setDataOpen(bool open);
+  void onData(const rtc::ReceivedData& data);
 
   CallOptions options_;
   SignalingSocket& socket_;
@@ -133,6 +139,7 @@ class CallSession final {
   std::unique_ptr<Certificate> certificate_;
   std::unique_ptr<rtc::PeerConnection> media_;
   bool mediaAnswered_ = false;
+  bool dataOpen_ = false;  ///< as the application was told
   std::optional<std::string> mediaFailure_;  ///< set from within a call of media_, dealt with after it
   std::vector<std::string> videoMids_;
   std::vector<control::SlotWish> wishes_;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "client/native/rtc/DataChannels.hpp"
 #include "media/base/Bytes.hpp"
 #include "media/base/Units.hpp"
 #include "media/control/Messages.hpp"
@@ -108,6 +109,21 @@ struct RemoteFrame {
   std::string slot;               ///< mid of the slot it played in
 };
 
+using rtc::DataKind;
+using rtc::DataSendResult;
+/// In data messages: everyone else in the room.
+inline constexpr uint16_t toEveryone = 0;
+
+/// A data message from another participant. Whose it is, only the server says: what the payload holds must
+/// prove it.
+struct RemoteData {
+  std::string participant;  ///< id; empty: not in the roster (any more)
+  uint16_t origin = 0;      ///< sender number
+  DataKind kind = DataKind::Data;
+  bool lossy = false;
+  base::ByteView payload;  ///< valid during the callback only
+};
+
 /// A member of the room as the server announces it.
 struct Participant {
   struct Track {
@@ -120,6 +136,7 @@ struct Participant {
   std::vector<Track> tracks;
   bool publishesKey = false;  ///< has published what its key is derived with
   bool connected = true;      ///< false while its session waits to be resumed
+  bool data = false;          ///< can be reached over its data channel
   bool operator==(const Participant&) const = default;
 };
 
@@ -190,6 +207,9 @@ class CallObserver {
   virtual void onSpeakers(std::span<const std::string> /*participants*/) {}
   /// A frame of this participant could not be opened, for the first time or for another reason than before.
   virtual void onOpenFailure(const std::string& /*participant*/, const std::string& /*reason*/) {}
+  /// Data messages can, or can no longer, be sent and received.
+  virtual void onDataChannel(bool /*open*/) {}
+  virtual void onDataMessage(const RemoteData& /*message*/) {}
   /// The server refused something that is not fatal; one sentence.
   virtual void onWarning(const std::string& /*message*/) {}
 };

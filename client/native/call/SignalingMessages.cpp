@@ -55,6 +55,7 @@ base::Expected<Member> parseMember(const Json& object) {
   }
   participant.sender = static_cast<uint16_t>(sender);
   participant.connected = flag(object, "connected", true);
+  participant.data = flag(object, "data", false);
   for (const Json& track : list(object, "tracks")) {
     const auto source = track.is_object() ? parseSource(text(track, "source")) : std::nullopt;
     if (source) participant.tracks.push_back({*source, flag(track, "muted", false)});

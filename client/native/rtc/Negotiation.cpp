@@ -94,23 +94,44 @@ void addSources(sdp::MediaDescription& media, const MediaLine& line) {
   media.ssrcGroups.push_back({"FID", {line.ssrc, line.rtxSsrc}});
 }
 
+/// RFC 8840 section 4.1.1: no candidate of ours is named, the server learns it from checks.
+constexpr uint16_t anyPort = 9;
+/// The usual one (RFC 8841 section 5). It is a number inside of DTLS.
+constexpr uint16_t sctpPort = 5000;
+
+void addTransport(sdp::MediaDescription& media, const OfferSettings& settings, const MediaLine& line) {
+  media.port = anyPort;
+  media.mid = line.mid;
+  media.iceUfrag = settings.iceUfrag;
+  media.icePassword = settings.icePassword;
+  media.fingerprints.push_back({"sha-256", settings.fingerprint});
+  media.setup = "actpass";
+}
+
+sdp::MediaDescription describeData(const OfferSettings& settings, const MediaLine& line) {
+  sdp::MediaDescription media;
+  addTransport(media, settings, line);
+  media.kind = "application";
+  media.protocol = "UDP/DTLS/SCTP";
+  media.formats = {"webrtc-datachannel"};
+  media.sctpPort = sctpPort;
+  media.maxMessageSize = control::maxDataMessage;
+  return media;
+}
+
 sdp::MediaDescription describe(const OfferSettings& settings, const MediaLine& line) {
+  if (line.role == MediaLine::Role::Data) return describeData(settings, line);
   const bool video = line.kind == control::MediaKind::Video;
   const bool track = line.role == MediaLine::Role::Track;
   sdp::MediaDescription media;
+  addTransport(media, settings, line);
   media.kind = video ? "video" : "audio";
-  media.port = 9;  // RFC 8840 section 4.1.1: no candidate of ours is named, the server learns it from checks
   media.protocol = "UDP/TLS/RTP/SAVPF";
-  media.mid = line.mid;
   media.direction = track                                   ? sdp::Direction::SendOnly
                     : line.role == MediaLine::Role::Stopped ? sdp::Direction::Inactive
                                                             : sdp::Direction::RecvOnly;
   media.rtcpMux = true;
   media.rtcpReducedSize = true;
-  media.iceUfrag = settings.iceUfrag;
-  media.icePassword = settings.icePassword;
-  media.fingerprints.push_back({"sha-256", settings.fingerprint});
-  media.setup = "actpass";
   if (!video) {
     addCodec(media, frame::CodecType::Opus);
   } else if (track) {
@@ -171,6 +192,12 @@ base::Expected<AnsweredLine> readLine(const sdp::MediaDescription& media, const 
   if (!answered.accepted) return answered;
   if (media.setup != "passive") {
     return base::fail("the answer has a=setup:" + media.setup + " where passive was expected");
+  }
+  if (offered.role == MediaLine::Role::Data) {
+    if (!media.sctpPort) return base::fail("the answer takes data channels but names no a=sctp-port");
+    const uint64_t size = media.maxMessageSize.value_or(control::maxDataMessage);
+    answered.data = {*media.sctpPort, static_cast<uint32_t>(std::min<uint64_t>(size, UINT32_MAX))};
+    return answered;
   }
   readCodecs(media, answered);
   for (const sdp::ExtensionMap& map : media.extensions) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,9 +27,9 @@ const CodecNumbers& numbersOf(frame::CodecType codec);
 
 /// One m-line of ours.
 struct MediaLine {
-  enum class Role : uint8_t { Track, Slot, Stopped };
+  enum class Role : uint8_t { Track, Slot, Data, Stopped };
   std::string mid;
-  control::MediaKind kind = control::MediaKind::Audio;
+  control::MediaKind kind = control::MediaKind::Audio;  ///< of all but Data
   Role role = Role::Slot;
   frame::CodecType codec = frame::CodecType::Opus;  ///< of a track; slots take every codec of their kind
   std::vector<std::string> rids;                    ///< of a simulcast track
@@ -49,7 +50,8 @@ struct AnsweredLine {
   bool accepted = false;
   std::vector<frame::CodecType> codecs;
   control::HeaderExtensionIds extensions;
-  uint32_t ssrc = 0, rtxSsrc = 0;  ///< of a slot
+  uint32_t ssrc = 0, rtxSsrc = 0;              ///< of a slot
+  std::optional<control::DataTransport> data;  ///< the server's end of the SCTP association
 };
 
 struct Answer {

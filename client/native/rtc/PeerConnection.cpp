@@ -58,11 +58,11 @@ std::vector<MediaLine> PeerConnection::Impl::describeLines() const {
     } else if (line.slot != nullptr) {
       described.push_back(line.slot->line());
     } else {
-      MediaLine stopped;
-      stopped.mid = line.mid;
-      stopped.kind = line.kind;
-      stopped.role = MediaLine::Role::Stopped;
-      described.push_back(std::move(stopped));
+      MediaLine other;
+      other.mid = line.mid;
+      other.kind = line.kind;
+      other.role = line.data ? MediaLine::Role::Data : MediaLine::Role::Stopped;
+      described.push_back(std::move(other));
     }
   }
   return described;
@@ -83,6 +83,7 @@ base::Expected<void> PeerConnection::Impl::applyAnswer(std::string_view sdp, bas
   for (size_t i = 0; i < lines_.size(); ++i) {
     if (lines_[i].track != nullptr) lines_[i].track->negotiated(answer->lines[i]);
     if (lines_[i].slot != nullptr) lines_[i].slot->negotiated(answer->lines[i]);
+    if (lines_[i].data) dataTransport_ = answer->lines[i].data;
   }
   if (!dtls_) {
     dtls::Parameters parameters;
@@ -93,9 +94,13 @@ base::Expected<void> PeerConnection::Impl::applyAnswer(std::string_view sdp, bas
                                                   [this](base::ByteView datagram) {
                                                     if (remote_) sendDatagram(*remote_, datagram);
                                                   });
+    dtls_->onApplicationData([this](base::ByteView packet, base::Timestamp at) {
+      if (data_) data_->onPacket(packet, at);
+    });
     state_ = ConnectionState::Connecting;
   }
   if (answer->iceUfrag != remoteUfrag_) startIce(*answer, now);
+  startData(now);
   return {};
 }
 
@@ -183,6 +188,7 @@ void PeerConnection::Impl::onTime(base::Timestamp now) {
   if (state_ != ConnectionState::Connecting && state_ != ConnectionState::Connected) return;
   if (ice_) ice_->onTime(now);
   if (dtls_) dtls_->onTime(now);
+  if (data_) data_->onTime(now);
   if (now >= nextReport_) {
     nextReport_ = now + reportInterval;
     sendReports(now);
@@ -233,6 +239,13 @@ void PeerConnection::Impl::onDtlsState(base::Timestamp now) {
   state_ = ConnectionState::Connected;
   nextReport_ = now + reportInterval / 5;
   observer_.onConnected();
+  startData(now);
+}
+
+void PeerConnection::Impl::startData(base::Timestamp now) {
+  if (data_ || !dataTransport_ || state_ != ConnectionState::Connected) return;
+  data_ = std::make_unique<DataChannels>(
+      *dataTransport_, [this](base::ByteView packet) { dtls_->sendApplicationData(packet); }, *this, now);
 }
 
 void PeerConnection::Impl::fail(const std::string& reason) {
@@ -247,6 +260,7 @@ base::Timestamp PeerConnection::Impl::nextDeadline() const {
   deadline = nextReport_;
   if (ice_) deadline = std::min(deadline, ice_->nextDeadline());
   if (dtls_) deadline = std::min(deadline, dtls_->nextDeadline());
+  if (data_) deadline = std::min(deadline, data_->nextDeadline());
   for (const auto& slot : slots_) deadline = std::min(deadline, slot->nextDeadline());
   return deadline;
 }
@@ -271,13 +285,17 @@ std::string PeerConnection::addTrack(TrackSettings settings) {
   const control::MediaKind kind = settings.kind;
   impl_->tracks_.push_back(
       std::make_unique<TrackSender>(mid, std::move(settings), impl_->random_, impl_->frames_));
-  return impl_->addLine({mid, impl_->tracks_.back().get(), nullptr, kind});
+  return impl_->addLine({mid, impl_->tracks_.back().get(), nullptr, kind, /*data=*/false});
 }
 
 std::string PeerConnection::addSlot(control::MediaKind kind) {
   const std::string mid = std::to_string(impl_->lines_.size());
   impl_->slots_.push_back(std::make_unique<SlotReceiver>(mid, kind, impl_->trailer_, impl_->frames_));
-  return impl_->addLine({mid, nullptr, impl_->slots_.back().get(), kind});
+  return impl_->addLine({mid, nullptr, impl_->slots_.back().get(), kind, /*data=*/false});
+}
+
+void PeerConnection::addDataChannels() {
+  impl_->addLine({std::to_string(impl_->lines_.size()), nullptr, nullptr, {}, /*data=*/true});
 }
 
 void PeerConnection::removeTrack(const std::string& mid) {
@@ -308,6 +326,12 @@ bool PeerConnection::sendFrame(const std::string& mid, size_t layer, const Frame
   // timestamps of this layer stand to those of the others.
   if (track->statistics(layer).frames == 1) impl_->nextReport_ = now;
   return true;
+}
+
+DataSendResult PeerConnection::sendData(uint16_t destination, DataKind kind, bool lossy,
+                                        base::ByteView payload, base::Timestamp now) {
+  if (!impl_->data_ || impl_->state_ != ConnectionState::Connected) return DataSendResult::NotConnected;
+  return impl_->data_->send(destination, kind, lossy, payload, now);
 }
 
 void PeerConnection::onDatagram(base::MutableByteView datagram, const base::SocketAddress& from,

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "client/native/rtc/DataChannels.hpp"
 #include "media/base/Bytes.hpp"
 #include "media/base/DatagramBatch.hpp"
 #include "media/base/Expected.hpp"
@@ -60,6 +61,9 @@ class PeerConnectionObserver {
   /// PLI or FIR for a layer (index into TrackSettings::rids; 0 without simulcast).
   virtual void onKeyFrameWanted(const std::string& mid, size_t layer) = 0;
   virtual void onFrame(const ReceivedFrame& frame) = 0;
+  /// The reliable data channel has opened, or is gone; it opens again by itself while connected.
+  virtual void onDataChannel(bool /*open*/) {}
+  virtual void onData(const ReceivedData& /*data*/) {}
 };
 
 enum class ConnectionState : uint8_t { New, Connecting, Connected, Failed, Closed };
@@ -106,6 +110,8 @@ class PeerConnection {
   /// Adds an m-line; it takes part from the next offer on. Returns its mid.
   std::string addTrack(TrackSettings settings);
   std::string addSlot(control::MediaKind kind);
+  /// Adds the m-line of the data channels; once.
+  void addDataChannels();
   /// Stops sending; the m-line is offered as inactive from the next offer on.
   void removeTrack(const std::string& mid);
   /// New ICE credentials with the next offer (RFC 8445 section 9).
@@ -118,6 +124,10 @@ class PeerConnection {
 
   /// Sends one frame; false when not connected, or the track, the layer or its codec was not negotiated.
   bool sendFrame(const std::string& mid, size_t layer, const FrameToSend& frame, base::Timestamp now);
+
+  /// Sends a data message; `destination` is a sender number, 0 for everyone else in the room.
+  DataSendResult sendData(uint16_t destination, DataKind kind, bool lossy, base::ByteView payload,
+                          base::Timestamp now);
 
   /// One datagram from the network; may be decrypted in place.
   void onDatagram(base::MutableByteView datagram, const base::SocketAddress& from, base::Timestamp now);

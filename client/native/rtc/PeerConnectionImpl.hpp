@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "client/native/rtc/DataChannels.hpp"
 #include "client/native/rtc/Negotiation.hpp"
 #include "client/native/rtc/PeerConnection.hpp"
 #include "client/native/rtc/SlotReceiver.hpp"
@@ -28,7 +29,7 @@ constexpr auto reportInterval = base::TimeDelta::millis(500);
 /// An RTCP datagram of ours: below every MTU.
 constexpr size_t maxRtcpSize = 1'200;
 
-struct PeerConnection::Impl final : stream::PacketSink {
+struct PeerConnection::Impl final : stream::PacketSink, DataChannelsObserver {
   Impl(const dtls::Certificate& certificate, frame::TrailerPolicy trailer, base::Random& random,
        base::DatagramBatch& out, PeerConnectionObserver& observer);
 
@@ -36,8 +37,9 @@ struct PeerConnection::Impl final : stream::PacketSink {
   struct Line {
     std::string mid;
     TrackSender* track = nullptr;
-    SlotReceiver* slot = nullptr;  ///< neither: stopped
+    SlotReceiver* slot = nullptr;
     control::MediaKind kind = control::MediaKind::Audio;
+    bool data = false;  ///< none of these: stopped
   };
   std::string addLine(Line line);
   std::vector<MediaLine> describeLines() const;
@@ -53,6 +55,8 @@ struct PeerConnection::Impl final : stream::PacketSink {
   /// What may have become due by anything that happened: states, frames, requests.
   void settle(base::Timestamp now);
   void onDtlsState(base::Timestamp now);
+  /// Once DTLS is up and the server has taken the m-line of the data channels.
+  void startData(base::Timestamp now);
   void fail(const std::string& reason);
   void sendDatagram(const base::SocketAddress& to, base::ByteView datagram);
   base::Timestamp nextDeadline() const;
@@ -76,6 +80,10 @@ struct PeerConnection::Impl final : stream::PacketSink {
   };
   Sending findSending(uint32_t ssrc) const;
   TrackSender* findTrack(const std::string& mid) const;
+
+  // ---- DataChannelsObserver
+  void onDataChannel(bool open) override { observer_.onDataChannel(open); }
+  void onData(const ReceivedData& data) override { observer_.onData(data); }
 
   // ---- stream::PacketSink
   void send(const stream::OutgoingPacket& packet) override;
@@ -108,6 +116,8 @@ struct PeerConnection::Impl final : stream::PacketSink {
   base::TimeDelta roundTrip_;
   base::Timestamp nextReport_ = base::Timestamp::plusInfinity();
   ConnectionStatistics counters_;
+  std::optional<control::DataTransport> dataTransport_;  ///< the server's, once it has taken the m-line
+  std::unique_ptr<DataChannels> data_;
 };
 
 }  // namespace sotto::client::rtc

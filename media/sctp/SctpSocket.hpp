@@ -73,7 +73,7 @@ class SctpSocket {
 
   uint64_t address_;
   uint16_t remotePort_;
-  socket* socket_ = nullptr;
+  struct ::socket* socket_ = nullptr;
 };
 
 }  // namespace sotto::sctp

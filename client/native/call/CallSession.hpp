@@ -139,7 +139,7 @@ class CallSession final {
   std::unique_ptr<Certificate> certificate_;
   std::unique_ptr<rtc::PeerConnection> media_;
   bool mediaAnswered_ = false;
-  bool dataOpen_ = false;  ///< as the application was told
+  bool dataOpen_ = false;                    ///< as the application was told
   std::optional<std::string> mediaFailure_;  ///< set from within a call of media_, dealt with after it
   std::vector<std::string> videoMids_;
   std::vector<control::SlotWish> wishes_;

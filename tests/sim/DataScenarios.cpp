@@ -25,6 +25,13 @@ DataSendResult send(Simulation& simulation, SimClient& from, uint16_t to, bool l
   return result;
 }
 
+/// With camera, microphone and data channels.
+ClientSettings talker(const std::string& name, const LinkSettings& link = {}) {
+  ClientSettings settings = participant(name, link);
+  settings.data = true;
+  return settings;
+}
+
 /// Numbers of what `receiver` got of `name` on one of its channels, in order of arrival.
 std::vector<uint32_t> numbersFrom(const SimClient& receiver, const std::string& name, bool lossy) {
   std::vector<uint32_t> numbers;
@@ -62,7 +69,7 @@ TEST_CASE("Data messages reach all or one beside media, on a network that loses,
   link.duplication = 0.01;
   Simulation simulation(seed);
   const std::vector<std::string> names{"Alice", "Bob", "Carol"};
-  for (const std::string& name : names) simulation.join(participant(name, link));
+  for (const std::string& name : names) simulation.join(talker(name, link));
   REQUIRE(simulation.runUntil([&] { return everyoneOpen(simulation); }, TimeDelta::seconds(10)));
   REQUIRE(simulation.runUntil([&] { return simulation.everyoneSeesEveryone(); }, TimeDelta::seconds(10)));
   auto& alice = *simulation.clients()[0];
@@ -94,8 +101,8 @@ TEST_CASE("Data messages reach all or one beside media, on a network that loses,
 
 TEST_CASE("Everybody knows who can be reached over data channels, and they come back after a lost worker") {
   Simulation simulation(3);
-  auto& alice = simulation.join(participant("Alice"));
-  auto& bob = simulation.join(participant("Bob"));
+  auto& alice = simulation.join(talker("Alice"));
+  auto& bob = simulation.join(talker("Bob"));
   const auto knows = [](SimClient& viewer, bool reachable) {
     const auto& roster = viewer.session().roster();
     return roster.size() == 1 && roster[0].data == reachable;
@@ -115,8 +122,8 @@ TEST_CASE("Everybody knows who can be reached over data channels, and they come 
 
 TEST_CASE("A client whose network was gone for long gets a fresh channel and the rest of the call") {
   Simulation simulation(4);
-  auto& alice = simulation.join(participant("Alice"));
-  auto& bob = simulation.join(participant("Bob"));
+  auto& alice = simulation.join(talker("Alice"));
+  auto& bob = simulation.join(talker("Bob"));
   REQUIRE(simulation.runUntil([&] { return everyoneOpen(simulation); }, TimeDelta::seconds(5)));
   // Shorter than consent lasts, and too much to wait for Bob.
   const LinkSettings good = bob.down().settings;

@@ -122,6 +122,7 @@ CallOptions SimClient::makeOptions() const {
     }
     options.camera = camera;
   }
+  options.dataChannels = settings_.data;
   options.audioSlots = settings_.audioSlots;
   options.videoSlots = settings_.videoSlots;
   options.wants = settings_.wants;

@@ -32,6 +32,7 @@ struct ClientSettings {
   base::TimeDelta layerSkew;       ///< each layer is captured and sent so much after the one below it
   uint8_t audioLevel = 60;         ///< RFC 6464
   bool sealed = true;
+  bool data = false;  ///< data channels
   std::vector<client::call::Want> wants;
   bool wantEveryone = true;
   uint32_t everyoneHeight = 0;

@@ -238,7 +238,7 @@ void CallSession::startMedia() {
   for (uint32_t i = 0; i < std::min(options_.videoSlots, videoSlotLimit_); ++i) {
     videoMids_.push_back(media_->addSlot(control::MediaKind::Video));
   }
-  media_->addDataChannels();
+  if (options_.dataChannels) media_->addDataChannels();
   offerRequest_ = 0;
   sendOffer();
 }

@@ -64,6 +64,8 @@ struct CallOptions {
   bool wantEveryone = true;
   uint32_t everyoneHeight = 0;  ///< maxHeight for those; 0: no bound
 
+  bool dataChannels = true;  ///< for messages beside media; without them key messages go by WebSocket
+
   std::optional<uint64_t> rateCapBitsPerSecond;  ///< asked of the server at the start
   bool verifyTlsCertificate = true;              ///< with wss://
   /// How long to go on trying after the server was lost, before the call fails.

@@ -61,15 +61,19 @@ int SctpStack::onOutput(void* address, void* packet, size_t size, uint8_t /*tos*
 uint64_t SctpStack::add(PacketQueue& queue, base::Timestamp now) {
   if (queues_.empty()) now_ = now;
   advance(now);
-  const uint64_t address = ++lastAddress_;
+  if (freeAddresses_.empty()) {
+    usrsctp_register_address(asPointer(++lastAddress_));
+    freeAddresses_.push_back(lastAddress_);
+  }
+  const uint64_t address = freeAddresses_.back();
+  freeAddresses_.pop_back();
   queues_[address] = &queue;
-  usrsctp_register_address(asPointer(address));
   return address;
 }
 
 void SctpStack::remove(uint64_t address) {
-  usrsctp_deregister_address(asPointer(address));
   queues_.erase(address);
+  freeAddresses_.push_back(address);
 }
 
 void SctpStack::advance(base::Timestamp now) {

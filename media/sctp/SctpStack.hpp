@@ -36,10 +36,11 @@ class SctpStack {
   SctpStack(const SctpStack&) = delete;
   SctpStack& operator=(const SctpStack&) = delete;
 
-  /// Takes an association in and returns its address in usrsctp, which is never used again. The first one
-  /// sets the clock: what time an earlier one was driven with is of no importance then.
+  /// Takes an association in and returns its address in usrsctp. The first one sets the clock: what time an
+  /// earlier one was driven with is of no importance then.
   uint64_t add(PacketQueue& queue, base::Timestamp now);
-  /// Whatever usrsctp still sends for it is dropped.
+  /// Its socket must be closed. The address goes to another one later: usrsctp leaves it to the thread that
+  /// it does not have to forget an address, so none is ever given up.
   void remove(uint64_t address);
 
   /// Runs all timers that are due, of every association: each of them sees what came of it in its next
@@ -58,6 +59,7 @@ class SctpStack {
 
   std::unordered_map<uint64_t, PacketQueue*> queues_;
   std::vector<uint8_t> scratch_;
+  std::vector<uint64_t> freeAddresses_;
   uint64_t lastAddress_ = 0;
   base::Timestamp now_;
   int64_t elapsed_ = 0;  ///< microseconds since the stack was made, as usrsctp's clock has it

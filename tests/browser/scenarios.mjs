@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 
+import { dataScenarios } from "./dataScenarios.mjs";
 import { screenScenarios } from "./screenScenarios.mjs";
 import { eventually } from "./support/eventually.mjs";
 import { NativeClient } from "./support/nativeClient.mjs";
@@ -93,6 +94,7 @@ export const scenarios = [
       await ben.call("setViewHeight", 0);
     },
   },
+  ...dataScenarios,
   ...screenScenarios,
   {
     name: "somebody leaves, and comes back late",

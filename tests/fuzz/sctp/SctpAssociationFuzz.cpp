@@ -23,8 +23,8 @@ using Bytes = std::vector<uint8_t>;
 /// An association and what a peer that is let into it knows.
 struct Victim {
   explicit Victim(uint64_t seed) : pair(seed) {
-    tsnOfClient = tsnIn(pair.client.sent);
-    tsnOfServer = tsnIn(pair.server.sent);
+    tsnOfClient = tsnIn(pair.client);
+    tsnOfServer = tsnIn(pair.server);
     if (!pair.connect()) std::abort();
     sctp::ChannelParameters channel;
     channel.label = "sotto";
@@ -34,8 +34,9 @@ struct Victim {
     pair.run(base::TimeDelta::millis(100));
     pair.cut = true;  // from here on the input is the peer
   }
-  static uint32_t tsnIn(const std::deque<Bytes>& packets) {
-    const Bytes& packet = packets.front();
+  uint32_t tsnIn(test::AssociationEnd& end) {
+    end.association->onTime(pair.now);  // the first packet is an INIT
+    const Bytes& packet = end.sent.front();
     if (packet.at(commonHeader) != kindInit) std::abort();
     return base::loadU32(&packet.at(commonHeader + initialTsn));
   }

@@ -2,6 +2,7 @@
 // through one MediaConnection at a time, and keeps both alive.
 
 import type { PublishedKeys, SuiteName } from "../e2ee/KeyProvider.ts";
+import type { DataKind, DataSendResult, ReceivedData } from "../rtc/DataChannels.ts";
 import type { FrameWorker } from "../rtc/FrameWorker.ts";
 import { MediaConnection, type OwnTrack } from "../rtc/MediaConnection.ts";
 import { StatisticsReader, type Statistics } from "../rtc/Statistics.ts";
@@ -65,6 +66,8 @@ export class Call implements SignalingListener {
   speakers: readonly string[] = [];
   statistics: Statistics = { slots: [], layers: [], roundTripMs: undefined, availableOutgoingBitsPerSecond: undefined };
   onChange: () => void = () => undefined;
+  /** Whoever wants the data messages of the others. */
+  readonly dataListeners = new Set<(data: ReceivedData) => void>();
 
   private readonly signaling: SignalingClient;
   private media: MediaConnection | undefined;
@@ -113,6 +116,16 @@ export class Call implements SignalingListener {
     this.media?.close();
     this.changed();
     await this.signaling.leave();
+  }
+
+  /** Whether data messages can be sent and received. */
+  get dataOpen(): boolean {
+    return this.media?.data.open ?? false;
+  }
+
+  /** Sends a data message to one sender number, or TO_EVERYONE. The payload goes as it is: seal it first. */
+  sendData(destination: number, kind: DataKind, lossy: boolean, payload: Uint8Array): DataSendResult {
+    return this.media?.data.send(destination, kind, lossy, payload) ?? "not-connected";
   }
 
   /** Publishes, mutes or takes away the track of a source. */
@@ -271,6 +284,7 @@ export class Call implements SignalingListener {
       }
     },
     "media-connected": () => undefined,
+    "data-channel": () => undefined,
     "media-restart": () => {
       this.phase = "media-lost";
       void this.connectMedia();
@@ -325,6 +339,10 @@ export class Call implements SignalingListener {
         codec: this.options.codec,
         offer: (request) => this.signaling.request<OfferReply>("offer", request),
         onStateChange: (state) => this.mediaStateChanged(media, state),
+        data: {
+          onDataChannel: () => this.changed(),
+          onData: (data) => this.dataListeners.forEach((listener) => listener(data)),
+        },
       },
       this.own,
       published,

@@ -3,6 +3,7 @@
 
 import type { Call } from "../call/Call.ts";
 import { readTimecodeAge } from "../call/Timecode.ts";
+import type { DataKind } from "../rtc/DataChannels.ts";
 import type { CallView } from "./CallView.ts";
 
 export interface ParticipantSnapshot {
@@ -12,6 +13,7 @@ export interface ParticipantSnapshot {
   readonly e2ee: string;
   readonly speaking: boolean;
   readonly connected: boolean;
+  readonly data: boolean;
   readonly tracks: readonly { source: string; muted: boolean }[];
 }
 
@@ -36,6 +38,7 @@ function snapshot(call: Call, view: CallView) {
     e2ee: call.e2eeState(each),
     speaking: call.isSpeaking(each.id),
     connected: each.connected,
+    data: each.data ?? false,
     tracks: each.tracks.map(({ source, muted }) => ({ source, muted })),
   }));
   const pictures = [...call.roster.values()].flatMap((participant) =>
@@ -60,6 +63,7 @@ function snapshot(call: Call, view: CallView) {
   );
   return {
     phase: call.phase,
+    dataOpen: call.dataOpen,
     self: call.self && { id: call.self.id, name: call.self.name, sender: call.self.sender, e2ee: call.e2eeState(call.self) },
     participants,
     pictures,
@@ -77,8 +81,15 @@ function snapshot(call: Call, view: CallView) {
   };
 }
 
+/** Received data messages that are kept for a test to look at. */
+const MAX_KEPT_DATA = 1000;
+
 /** Puts the interface on window. */
 export function installDebug(call: Call, view: CallView): void {
+  const data: { origin: number; kind: string; lossy: boolean; payload: number[] }[] = [];
+  call.dataListeners.add(({ payload, ...rest }) => {
+    if (data.length < MAX_KEPT_DATA) data.push({ ...rest, payload: [...payload] });
+  });
   const sotto = {
     snapshot: () => snapshot(call, view),
     setRateCap: (bitsPerSecond: number | null) => call.setRateCap(bitsPerSecond),
@@ -89,6 +100,9 @@ export function installDebug(call: Call, view: CallView): void {
     toggleScreen: () => view.toggleScreen(),
     dropSignaling: () => call.dropSignaling(),
     leave: () => call.leave(),
+    sendData: (destination: number, kind: DataKind, lossy: boolean, payload: number[]) =>
+      call.sendData(destination, kind, lossy, Uint8Array.from(payload)),
+    takeData: () => data.splice(0),
   };
   Object.assign(window, { sotto });
 }

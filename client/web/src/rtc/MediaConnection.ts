@@ -3,6 +3,7 @@
 // live in the frame worker and go on.
 
 import type { OfferReply, OfferRequest, Source } from "../signaling/messages.ts";
+import { DataChannels, type DataListener } from "./DataChannels.ts";
 import { cameraEncodings, cameraLayers, screenEncodings, supportsScalabilityModes, type LayerPlan } from "./encodings.ts";
 import type { FrameWorker } from "./FrameWorker.ts";
 
@@ -20,6 +21,7 @@ export interface MediaOptions {
   /** Sends an offer and brings the answer. */
   readonly offer: (request: OfferRequest) => Promise<OfferReply>;
   readonly onStateChange: (state: RTCPeerConnectionState) => void;
+  readonly data: DataListener;
 }
 
 /** A slot: its m-line shows whatever the server binds to it. */
@@ -32,6 +34,7 @@ export interface Slot {
 
 export class MediaConnection {
   readonly slots: readonly Slot[];
+  readonly data: DataChannels;
   private readonly pc: RTCPeerConnection;
   private readonly senders = new Map<Source, RTCRtpTransceiver>();
   private readonly own = new Map<Source, OwnTrack>();
@@ -64,6 +67,10 @@ export class MediaConnection {
     for (let i = 0; i < options.audioSlots; i++) slots.push(this.addSlot("audio", `a${i}`));
     for (let i = 0; i < options.videoSlots; i++) slots.push(this.addSlot("video", `v${i}`));
     this.slots = slots;
+    this.data = new DataChannels(this.pc, {
+      onDataChannel: (open) => void (this.closed || options.data.onDataChannel(open)),
+      onData: (data) => void (this.closed || options.data.onData(data)),
+    });
   }
 
   get state(): RTCPeerConnectionState {

@@ -19,6 +19,8 @@ export interface ParticipantInfo {
   /** What it has published about its keys; not trusted. */
   readonly e2ee?: unknown;
   readonly connected: boolean;
+  /** It can be reached over its data channel. */
+  readonly data?: boolean;
 }
 
 export interface SessionHandle {
@@ -91,6 +93,7 @@ export interface ServerEvents {
   speakers: { readonly speakers: readonly SpeakerInfo[] };
   layers: { readonly slots: readonly LayerInfo[] };
   "media-connected": object;
+  "data-channel": { readonly open: boolean; readonly reason?: string };
   "media-restart": { readonly reason: string };
   removed: { readonly reason: string };
   stopping: { readonly reason: string };

@@ -1,5 +1,6 @@
 // Browser tests: real browsers in a call through a real server.
-// Usage: node run.mjs [--bin DIR] [--only WORDS] [--list]
+// Usage: node run.mjs [--suite calls|keys] [--bin DIR] [--only WORDS] [--list]
+//   --suite calls: with a passphrase, everything about pictures and sound (default); keys: with automatic keys
 //   --bin   folder with sotto-server (default: build/release/bin of the repository)
 //   --only  scenarios whose name contains WORDS (the first one always runs: it fills the call)
 // Screenshots go to tests/artefacts/. SOTTO_CHROMIUM and SOTTO_FIREFOX name other browsers.
@@ -16,7 +17,8 @@ import { VirtualDisplay } from "./support/display.mjs";
 import { makeMedia, NativeClient } from "./support/nativeClient.mjs";
 import { Person } from "./support/person.mjs";
 import { SottoServer } from "./support/server.mjs";
-import { scenarios } from "./scenarios.mjs";
+import { keyScenarios } from "./keyScenarios.mjs";
+import { scenarios as callScenarios } from "./scenarios.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const artefacts = resolve(here, "../artefacts");
@@ -24,10 +26,20 @@ const artefacts = resolve(here, "../artefacts");
 const { values: options } = parseArgs({
   options: {
     bin: { type: "string", default: resolve(here, "../../build/release/bin") },
+    suite: { type: "string", default: "calls" },
     only: { type: "string" },
     list: { type: "boolean", default: false },
   },
 });
+
+/** Each has a call of its own; that of the keys is filled by its first scenario. */
+const suites = {
+  calls: { scenarios: callScenarios, fill: fillCall },
+  keys: { scenarios: keyScenarios, fill: () => undefined },
+};
+const suite = suites[options.suite];
+if (suite === undefined) throw new Error(`there is no suite ${options.suite}, only ${Object.keys(suites).join(" and ")}`);
+const { scenarios } = suite;
 
 const chosen = scenarios.filter(({ name }, i) => i === 0 || options.only === undefined || name.includes(options.only));
 
@@ -82,12 +94,12 @@ async function main() {
   let failures = 0;
   try {
     // Before the browsers take all of the machine.
-    if (NativeClient.available(options.bin)) context.media = await makeMedia(join(context.folder, "media"), 25);
+    if (options.suite === "calls" && NativeClient.available(options.bin)) context.media = await makeMedia(join(context.folder, "media"), 25);
     const rooms = { max_participants: 6 };
     context.server = await SottoServer.start(options.bin, { rooms });
     context.display = await VirtualDisplay.start();
     [context.chromium, context.firefox] = await Promise.all([launchChromium(), launchFirefox(context.display)]);
-    await fillCall(context);
+    await suite.fill(context);
     for (const scenario of chosen) if (!(await runScenario(scenario, context))) failures++;
   } catch (error) {
     console.log(`FAIL  the call could not be set up\n${error instanceof Error ? error.stack : error}`);

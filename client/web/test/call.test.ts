@@ -7,7 +7,8 @@ import { E2eeTracker, OwnE2eeTracker } from "../src/call/E2eeState.ts";
 import { SlotPlan, wishedHeight, wishes, type View } from "../src/call/SlotPlan.ts";
 import { decodeTimecode } from "../src/call/Timecode.ts";
 import { gridShape } from "../src/page/gridLayout.ts";
-import { fragmentWithKey, inviteLink, randomPassphrase, readOptions } from "../src/page/params.ts";
+import { namesInToken } from "../src/page/account.ts";
+import { inviteLink, readOptions } from "../src/page/params.ts";
 import { cameraLayers } from "../src/rtc/encodings.ts";
 import { StatisticsReader } from "../src/rtc/Statistics.ts";
 import { Random, seed } from "./random.ts";
@@ -130,13 +131,19 @@ test("the invite link carries room and key, the key in the fragment only", () =>
   assert.equal(options.passphrase, "p&q");
   assert.equal(options.token, undefined);
   assert.ok(!link.search.includes("p%26q"));
-  assert.equal(fragmentWithKey("#token=t", "k"), "#token=t&key=k");
 });
 
-test("random passphrases are long and never the same", () => {
-  const made = new Set(Array.from({ length: 50 }, randomPassphrase));
-  assert.equal(made.size, 50);
-  for (const passphrase of made) assert.match(passphrase, /^([a-z2-9]{6}-){3}[a-z2-9]{6}$/);
+test("without a passphrase the invite link has no fragment, and keys are automatic", () => {
+  const link = new URL(inviteLink("https://sotto.example/?room=x&account=me#token=secret", "team", undefined));
+  assert.equal(link.toString(), "https://sotto.example/?room=team");
+  assert.equal(readOptions(link.search, link.hash).passphrase, undefined);
+});
+
+test("a token names user and device, and a strange one is refused", () => {
+  const token = (payload: object) => `e30.${Buffer.from(JSON.stringify(payload)).toString("base64url")}.sig`;
+  assert.deepEqual(namesInToken(token({ sub: "zoë", device: "web" })), { user: "zoë", device: "web" });
+  assert.deepEqual(namesInToken(token({ sub: "bob" })), { user: "bob", device: "default" });
+  for (const bad of ["", "a.b.c", token({ device: "web" }), token({ sub: 3 })]) assert.throws(() => namesInToken(bad));
 });
 
 test("statistics are rates between two readings", () => {

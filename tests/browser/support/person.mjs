@@ -12,13 +12,15 @@ const MOST_TABS = 40;
 export class Person {
   /** Opens the page in a window of its own (a second tab would hide the first, and hidden pages stop drawing). */
   static async open(browser, server, name, { room = "test", key = "correct horse", query = {}, viewport = VIEWPORT } = {}) {
+    // Without a key in the link keys are automatic, and everybody has an account (and so a device) of their own.
     const page = await browser.newPage({ type: "window" });
     await page.setViewport(viewport);
     const person = new Person(page, name);
     const url = new URL(server.url);
     const options = { room, name, camera: "timecode", microphone: "tone", audioSlots: "5", videoSlots: "6", ...CAPTURE };
-    url.search = new URLSearchParams({ ...options, ...query }).toString();
-    url.hash = new URLSearchParams({ key }).toString();
+    const account = key === null ? { account: name.toLowerCase() } : {};
+    url.search = new URLSearchParams({ ...options, ...account, ...query }).toString();
+    if (key !== null) url.hash = new URLSearchParams({ key }).toString();
     await page.goto(url.toString());
     return person;
   }

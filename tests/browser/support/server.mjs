@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 /** How long the server may take to start or to stop, ms. */
 const DEADLINE_MS = 20_000;
@@ -22,7 +22,11 @@ export class SottoServer {
     const file = join(server.folder, "sotto.yaml");
     await writeFile(file, JSON.stringify(config)); // JSON is YAML
     server.output = "";
-    server.process = spawn(join(bin, "sotto-server"), ["--config", file], { stdio: ["ignore", "pipe", "pipe"] });
+    server.process = spawn(resolve(bin, "sotto-server"), ["--config", file], {
+      // What it stores goes with the folder.
+      cwd: server.folder,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     server.url = await new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`the server did not start:\n${server.output}`)), DEADLINE_MS);
       const read = (chunk) => {

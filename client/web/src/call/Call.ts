@@ -1,7 +1,8 @@
 // A call as the page sees it: who is there, what each slot shows, whose frames open. Joins through signaling, moves media
 // through one MediaConnection at a time, and keeps both alive.
 
-import type { PublishedKeys, SuiteName } from "../e2ee/KeyProvider.ts";
+import type { CallKeys } from "../keys/CallKeys.ts";
+import type { Security } from "../keys/Security.ts";
 import type { DataKind, DataSendResult, ReceivedData } from "../rtc/DataChannels.ts";
 import type { FrameWorker } from "../rtc/FrameWorker.ts";
 import { MediaConnection, type OwnTrack } from "../rtc/MediaConnection.ts";
@@ -24,12 +25,11 @@ export type CallPhase = "joining" | "connecting" | "connected" | "reconnecting" 
 
 export interface CallOptions {
   readonly room: string;
-  readonly passphrase: string;
-  readonly suite: SuiteName;
   readonly codec: "vp8" | "vp9";
   readonly audioSlots: number;
   readonly videoSlots: number;
   readonly worker: FrameWorker;
+  readonly keys: CallKeys;
   readonly connect: () => WebSocket;
   readonly token: (fresh: boolean) => Promise<string>;
 }
@@ -48,8 +48,6 @@ export interface SlotState {
 
 /** Silence is 127 (RFC 6464); above this a voice counts as speaking. */
 const SPEAKING_LEVEL = 55;
-/** Joins close together make one forced key frame. */
-const KEY_FRAME_DELAY_MS = 250;
 const SUBSCRIBE_DELAY_MS = 60;
 /** Waits between offers while the server cannot take one (no worker for the room yet), in ms. */
 const OFFER_RETRIES_MS = [100, 200, 300, 500, 500, 1000, 2000, 3000];
@@ -71,7 +69,7 @@ export class Call implements SignalingListener {
 
   private readonly signaling: SignalingClient;
   private media: MediaConnection | undefined;
-  private published: Promise<PublishedKeys> | undefined;
+  private published: Promise<unknown> | undefined;
   private readonly trackers = new Map<number, E2eeTracker>();
   private readonly ownTracker = new OwnE2eeTracker();
   private plan = new SlotPlan(0);
@@ -79,7 +77,6 @@ export class Call implements SignalingListener {
   private views: readonly View[] = [];
   private lastWishes = "";
   private subscribeTimer: ReturnType<typeof setTimeout> | undefined;
-  private keyFrameTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly statisticsReader = new StatisticsReader();
   private connections = 0;
 
@@ -88,7 +85,11 @@ export class Call implements SignalingListener {
       { connect: options.connect, token: options.token, suites: ["duo", "aes128gcm", "aes256gcm"] },
       this,
     );
-    options.worker.setPassphrase(options.passphrase, options.room, options.suite);
+    options.keys.connect({
+      request: (type, fields) => this.signaling.request(type, fields),
+      forceKeyFrames: () => this.media?.forceKeyFrames(),
+      changed: () => this.changed(),
+    });
     options.worker.listener = {
       report: (own, senders) => {
         const now = performance.now();
@@ -114,6 +115,7 @@ export class Call implements SignalingListener {
   async leave(): Promise<void> {
     this.phase = "ended";
     this.media?.close();
+    this.options.keys.left();
     this.changed();
     await this.signaling.leave();
   }
@@ -169,8 +171,19 @@ export class Call implements SignalingListener {
     this.signaling.drop();
   }
 
+  /** Identities and their verification; undefined with keys that know no devices. */
+  get security(): Security | undefined {
+    return this.options.keys.security;
+  }
+
+  /** Changes of the own key, oldest first, without any key. For tests. */
+  get rotations(): readonly object[] {
+    return this.options.keys.rotations();
+  }
+
   e2eeState(participant: ParticipantInfo): E2eeState {
     if (participant.id === this.self?.id) return this.ownTracker.state();
+    if (this.security?.state(participant) === "changed") return "blocked";
     return this.tracker(participant.sender).state(performance.now());
   }
 
@@ -217,11 +230,13 @@ export class Call implements SignalingListener {
       audioSlots: Math.min(this.options.audioSlots, audioSlots),
       videoSlots: Math.min(this.options.videoSlots, videoSlots),
     };
+    const published = this.options.keys.joined(reply, fresh);
+    published.catch((error: unknown) => this.keysFailed(error));
+    if (fresh) this.published = published;
     for (const id of this.roster.keys()) {
       if (!reply.roster.some((participant) => participant.id === id)) this.removeParticipant(id);
     }
     for (const participant of reply.roster) this.updateParticipant(participant);
-    if (fresh) this.published = this.options.worker.takeOwnKey(reply.self.sender);
     if (fresh || this.media === undefined || this.media.state === "failed") {
       this.phase = "connecting";
       void this.connectMedia();
@@ -238,6 +253,7 @@ export class Call implements SignalingListener {
   event<Name extends ServerEventName>(name: Name, data: ServerEvents[Name]): void {
     const handler = this.handlers[name] as ((data: ServerEvents[Name]) => void) | undefined;
     handler?.(data);
+    this.options.keys.event(name, data);
     this.changed();
   }
 
@@ -251,15 +267,13 @@ export class Call implements SignalingListener {
     this.phase = "ended";
     this.failure = error;
     this.media?.close();
+    this.options.keys.left();
     void this.signaling.leave();
     this.changed();
   }
 
-  private readonly handlers: { [Name in ServerEventName]: (data: ServerEvents[Name]) => void } = {
-    "participant-joined": ({ participant }) => {
-      this.updateParticipant(participant);
-      this.forceKeyFrameSoon();
-    },
+  private readonly handlers: { [Name in ServerEventName]?: (data: ServerEvents[Name]) => void } = {
+    "participant-joined": ({ participant }) => this.updateParticipant(participant),
     "participant-updated": ({ participant }) => this.updateParticipant(participant),
     "participant-left": ({ participant, reason }) => {
       if (participant !== this.self?.id) return this.removeParticipant(participant);
@@ -283,14 +297,11 @@ export class Call implements SignalingListener {
         if (slot !== undefined) slot.layer = layer;
       }
     },
-    "media-connected": () => undefined,
-    "data-channel": () => undefined,
     "media-restart": () => {
       this.phase = "media-lost";
       void this.connectMedia();
     },
     removed: () => this.failed(new RequestError("replaced", "Joined from somewhere else.")),
-    stopping: () => undefined,
     error: ({ error }) => console.warn(`sotto: ${error.code}: ${error.message}`),
   };
 
@@ -301,17 +312,14 @@ export class Call implements SignalingListener {
     }
     const before = this.roster.get(participant.id);
     this.roster.set(participant.id, participant);
-    const keysOf = (of: ParticipantInfo | undefined) => JSON.stringify(of?.e2ee);
-    if (participant.e2ee !== undefined && keysOf(before) !== keysOf(participant)) {
-      this.options.worker.setMember(participant.sender, participant.e2ee);
-    }
+    this.options.keys.memberSeen(participant, before);
   }
 
   private removeParticipant(id: string): void {
     const participant = this.roster.get(id);
     if (participant === undefined) return;
     this.roster.delete(id);
-    this.options.worker.removeMember(participant.sender);
+    this.options.keys.memberGone(participant);
     this.trackers.delete(participant.sender);
     for (const slot of this.slots.values()) if (slot.participant === id) slot.participant = undefined;
   }
@@ -330,8 +338,9 @@ export class Call implements SignalingListener {
     const connection = ++this.connections;
     this.media?.close();
     this.media = undefined;
-    const published = await this.published;
-    if (connection !== this.connections || this.phase === "ended") return;
+    // Without keys nothing is offered; keysFailed says why there are none.
+    const published = await this.published?.catch(() => undefined);
+    if (published === undefined || connection !== this.connections || this.phase === "ended") return;
     const media = new MediaConnection(
       {
         worker: this.options.worker,
@@ -409,11 +418,10 @@ export class Call implements SignalingListener {
     });
   }
 
-  private forceKeyFrameSoon(): void {
-    this.keyFrameTimer ??= setTimeout(() => {
-      this.keyFrameTimer = undefined;
-      this.media?.forceKeyFrames();
-    }, KEY_FRAME_DELAY_MS);
+  /** A socket that is lost meanwhile is joined again, and the keys with it. */
+  private keysFailed(error: unknown): void {
+    const refusal = asRequestError(error);
+    if (refusal.code !== "connection_lost") this.failed(refusal);
   }
 
   private changed(): void {

@@ -4,9 +4,10 @@ import type { SealReport, SenderReport } from "../e2ee/worker/messages.ts";
 
 /**
  * `sealed`: frames are sealed and open. `ready`: the key is there, no frame has come yet. `waiting`: no key for it.
- * `failing`: frames come and do not open with the key that we have.
+ * `failing`: frames come and do not open with the key that we have. `blocked`: the device's identity has changed, and was
+ * not accepted.
  */
-export type E2eeState = "sealed" | "ready" | "waiting" | "failing";
+export type E2eeState = "sealed" | "ready" | "waiting" | "failing" | "blocked";
 
 /** How long an event colours the state, in ms. */
 const MEMORY_MS = 3000;

@@ -1,6 +1,8 @@
 // Opens sealed frames: keys by key id, MAC before any use, replays and unknown keys told apart, ratchet steps
 // followed only once a MAC has verified under them (docs/frame-format.md).
 
+import { sha256 } from "@noble/hashes/sha2.js";
+
 import { concat, equalConstantTime, type Bytes } from "./bytes.ts";
 import { parseFrameMetadata, type FrameMetadata, type MetadataError, type Suite } from "./FrameMetadata.ts";
 import { packKeyId, unpackKeyId, type KeyId } from "./KeyId.ts";
@@ -24,6 +26,12 @@ interface InstalledKey {
   readonly replay: ReplayWindow;
 }
 
+/** What is left of a key that was forgotten: enough to know it again, and nothing to open with. */
+interface RetiredKey {
+  readonly digest: Uint8Array;
+  readonly replay: ReplayWindow;
+}
+
 /**
  * Frames of one sender for which no ratchet is tried after one that failed. A ratchet costs up to 255 derivations and
  * anybody on the way can ask for it with a made-up step, so a liar gets one try in this many frames.
@@ -34,28 +42,29 @@ const FRAMES_BETWEEN_FAILED_RATCHETS = 50;
 export class SFrameOpener {
   private readonly keys = new Map<bigint, InstalledKey>();
   /** Keys that were forgotten: only their windows matter, so that nobody can have one forgotten to replay its frames. */
-  private readonly retired = new Map<bigint, InstalledKey>();
+  private readonly retired = new Map<bigint, RetiredKey>();
   private readonly ratchetPause = new Map<number, number>();
 
   /** Installs a receive key. The same key again, even after it was forgotten, keeps its replay window. */
   async install(suite: Suite, sk: Bytes, id: KeyId): Promise<void> {
     const kid = packKeyId(id);
     const cipher = await deriveCipher(suite, sk, kid);
-    const before = this.keys.get(kid) ?? this.retired.get(kid);
-    const replay = before && equalConstantTime(before.sk, sk) ? before.replay : new ReplayWindow();
+    const before = this.keys.get(kid);
+    const retired = before === undefined ? this.retired.get(kid) : { digest: sha256(before.sk), replay: before.replay };
+    const replay = retired && equalConstantTime(retired.digest, sha256(sk)) ? retired.replay : new ReplayWindow();
     this.retired.delete(kid);
     this.keys.set(kid, { suite, sk, id, cipher, replay });
   }
 
-  /** Forgets every key of a sender (it has left, or has published another). */
-  forget(sender: number): void {
-    for (const [kid, key] of this.keys) {
-      if (key.id.sender !== sender) continue;
-      key.replay.close();
+  /** Forgets every key of a sender (it has left, or has published another), or of one generation of its keys. */
+  forget(sender: number, generation?: number): void {
+    for (const [kid, { id, sk, replay }] of this.keys) {
+      if (id.sender !== sender || (generation !== undefined && id.generation !== generation)) continue;
+      replay.close();
       this.keys.delete(kid);
-      this.retired.set(kid, key);
+      this.retired.set(kid, { digest: sha256(sk), replay });
     }
-    this.ratchetPause.delete(sender);
+    if (generation === undefined) this.ratchetPause.delete(sender);
   }
 
   /** Opens one sealed frame. Never throws on bad input. */

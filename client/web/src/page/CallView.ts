@@ -9,6 +9,7 @@ import { AudioOutput } from "./AudioOutput.ts";
 import { Controls } from "./Controls.ts";
 import { el, icon, setIcon, setText } from "./dom.ts";
 import { gridShape } from "./gridLayout.ts";
+import { codeElement, IdentityWarnings, SecurityPanel } from "./SecurityPanel.ts";
 import { statisticsLines, summaryLines } from "./statisticsText.ts";
 import { TileView, type TileState } from "./TileView.ts";
 
@@ -17,6 +18,8 @@ export interface CallViewOptions {
   readonly media: LocalMedia;
   readonly room: string;
   readonly inviteLink: string;
+  /** The link carries the key. */
+  readonly linkHasKey: boolean;
   /** Every picture is asked for at this height; 0: at what it has on the screen. */
   readonly viewHeight: number;
   readonly leave: () => void;
@@ -42,7 +45,11 @@ export class CallView {
   private readonly toast = el("div", { class: "toast", role: "alert", hidden: true });
   private readonly count = el("span", { class: "count" });
   private readonly callLockIcon = icon("lock");
-  private readonly callLock = el("span", { class: "call-lock" });
+  private readonly callLock = el("button", { type: "button", class: "call-lock", id: "verify" });
+  private readonly callCode = el("div", { class: "call-code", hidden: true });
+  private readonly panel: SecurityPanel | undefined;
+  private readonly warnings: IdentityWarnings | undefined;
+  private drawnCode = "";
   private readonly callLockText = el("span");
   private readonly summary = el("div", { class: "summary", hidden: true, "aria-label": "Statistics of the connection" });
   private readonly controls: Controls;
@@ -69,15 +76,28 @@ export class CallView {
       leave: options.leave,
     });
     this.callLock.append(this.callLockIcon, this.callLockText);
-    const header = el("header", { class: "bar" }, el("h1", {}, options.room), this.count, this.callLock);
+    const { security } = call;
+    if (security !== undefined) {
+      const panel = new SecurityPanel(call, security);
+      this.panel = panel;
+      this.warnings = new IdentityWarnings(call, security, (participant) => panel.show(participant));
+      this.callLock.onclick = () => panel.toggle();
+      this.callLock.title = "Verify this call";
+    } else {
+      this.callLock.disabled = true;
+    }
+    const title = el("h1", {}, options.room);
+    const header = el("header", { class: "bar" }, title, this.count, this.callCode, this.callLock);
     this.element = el(
       "main",
       { class: "call" },
       header,
+      this.warnings?.element,
       this.banner,
       this.summary,
       el("div", { class: "stage-area" }, this.grid),
       this.controls.element,
+      this.panel?.element,
       this.toast,
       this.audio.element,
     );
@@ -183,7 +203,8 @@ export class CallView {
   private async copyInvite(): Promise<void> {
     try {
       await navigator.clipboard.writeText(this.options.inviteLink);
-      this.say("Invite link copied. Whoever has it has the key: pass it on with care.");
+      const care = this.options.linkHasKey ? " Whoever has it has the key: pass it on with care." : "";
+      this.say(`Invite link copied.${care}`);
     } catch {
       this.say(`Invite link: ${this.options.inviteLink}`);
     }
@@ -196,6 +217,7 @@ export class CallView {
     else if (pressed === "v") void this.toggleCamera();
     else if (pressed === "s") void this.toggleScreen();
     else if (pressed === "i") this.toggleStatistics();
+    else if (pressed === "escape" && this.panel?.element.hidden === false) this.panel.hide();
     else if (pressed === "escape" && this.pinned !== undefined) this.pin(this.pinned);
     else return;
     event.preventDefault();
@@ -299,7 +321,7 @@ export class CallView {
         ? call.own.get(of)?.muted !== false
         : participant.tracks.every((track) => track.source !== of || track.muted);
     const e2ee = call.e2eeState(participant);
-    const remote = e2ee === "failing" || muted(source) ? undefined : slot?.track;
+    const remote = e2ee === "failing" || e2ee === "blocked" || muted(source) ? undefined : slot?.track;
     return {
       name: participant.name,
       self,
@@ -320,15 +342,30 @@ export class CallView {
     const others = call.roster.size;
     setText(this.count, others === 0 ? "Only you are here" : `${others + 1} people`);
     const states = [...call.roster.values()].map((participant) => call.e2eeState(participant));
-    const worst = (["failing", "waiting"] as const).find((state) => states.includes(state)) ?? "sealed";
-    setIcon(this.callLockIcon, worst === "sealed" ? "lock" : `lock-${worst}`);
+    const worst = (["blocked", "failing", "waiting"] as const).find((state) => states.includes(state)) ?? "sealed";
+    const icons = { sealed: "lock", waiting: "lock-waiting", failing: "lock-failing", blocked: "lock-failing" } as const;
+    setIcon(this.callLockIcon, icons[worst]);
     this.callLock.dataset["e2ee"] = worst;
     const texts = {
       sealed: "End-to-end encrypted",
       waiting: "Waiting for keys",
       failing: "Not everyone has the same key",
+      blocked: "Somebody's identity has changed",
     };
     setText(this.callLockText, texts[worst]);
+    this.drawCode();
+    this.warnings?.draw();
+    this.panel?.draw();
+  }
+
+  /** The code of the whole call, as long as everybody's identity is known. */
+  private drawCode(): void {
+    const code = this.options.call.security?.code;
+    const drawn = code === undefined || this.options.call.roster.size === 0 ? "" : code.digits;
+    if (drawn === this.drawnCode) return;
+    this.drawnCode = drawn;
+    this.callCode.hidden = drawn === "";
+    this.callCode.replaceChildren(...(code !== undefined && drawn !== "" ? [codeElement(code)] : []));
   }
 
   private drawBanner(): void {

@@ -13,6 +13,8 @@ export interface PreJoinChoice {
 export interface PreJoinOptions {
   readonly room: string;
   readonly name: string;
+  /** Keys are between devices, not in the link. */
+  readonly automatic: boolean;
   readonly media: LocalMedia;
   /** Resolves once in the call; rejects with what to say here. */
   readonly join: (choice: PreJoinChoice) => Promise<void>;
@@ -93,7 +95,13 @@ export class PreJoinView {
         "p",
         { class: "promise" },
         icon("lock"),
-        el("span", {}, "Sealed in your browser with the key in this page's link. The server never sees it."),
+        el(
+          "span",
+          {},
+          this.options.automatic
+            ? "Sealed on your devices with keys that only they have. The server never sees them."
+            : "Sealed in your browser with the key in this page's link. The server never sees it.",
+        ),
       ),
     );
     form.onsubmit = (event) => {

@@ -25,6 +25,7 @@ const LOCKS: Record<E2eeState, { icon: IconName; text: string }> = {
   ready: { icon: "lock", text: "Key is there, nothing received yet" },
   waiting: { icon: "lock-waiting", text: "Waiting for the key" },
   failing: { icon: "lock-failing", text: "Cannot be opened: not the same key" },
+  blocked: { icon: "lock-failing", text: "Blocked: this device's identity has changed" },
 };
 
 /** After a slot changed hands, its last old picture may still be on its way through the decoder, ms. */
@@ -101,6 +102,7 @@ export class TileView {
 }
 
 function messageOf(state: E2eeState): string {
+  if (state === "blocked") return "Identity changed: blocked until you accept";
   if (state === "failing") return "Cannot be opened: not the same key";
   return state === "waiting" ? "Waiting for the key" : "";
 }

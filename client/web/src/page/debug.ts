@@ -11,6 +11,7 @@ export interface ParticipantSnapshot {
   readonly name: string;
   readonly sender: number;
   readonly e2ee: string;
+  readonly identity: string | null;
   readonly speaking: boolean;
   readonly connected: boolean;
   readonly data: boolean;
@@ -36,6 +37,7 @@ function snapshot(call: Call, view: CallView) {
     name: each.name,
     sender: each.sender,
     e2ee: call.e2eeState(each),
+    identity: call.security?.state(each) ?? null,
     speaking: call.isSpeaking(each.id),
     connected: each.connected,
     data: each.data ?? false,
@@ -64,6 +66,8 @@ function snapshot(call: Call, view: CallView) {
   return {
     phase: call.phase,
     dataOpen: call.dataOpen,
+    code: call.security?.code ?? null,
+    rotations: call.rotations,
     self: call.self && { id: call.self.id, name: call.self.name, sender: call.self.sender, e2ee: call.e2eeState(call.self) },
     participants,
     pictures,

@@ -1,5 +1,6 @@
 // What goes wrong, in words that say what to do about it.
 
+import { DeviceInUse } from "../signal/deviceLock.ts";
 import { RequestError } from "../signaling/messages.ts";
 
 const TEXTS: Record<string, { title: string; text: string }> = {
@@ -17,6 +18,10 @@ const TEXTS: Record<string, { title: string; text: string }> = {
   suite_not_allowed: { title: "Encryption suite refused", text: "The room does not take the chosen encryption suite." },
   unsupported_version: { title: "This page is out of date", text: "The server has been updated. Reload the page." },
   media_unavailable: { title: "No media at the moment", text: "The server has no capacity for media right now. Try again." },
+  no_key_directory: {
+    title: "No automatic keys here",
+    text: "This server has no key directory. Agree on a passphrase and join with a link that ends in #key=…",
+  },
   connection_lost: { title: "Connection lost", text: "The server could not be reached. Check your network and join again." },
   removed: { title: "You are out of the call", text: "The server has ended your session." },
   replaced: { title: "You joined from somewhere else", text: "This call goes on in another window or tab." },
@@ -25,6 +30,9 @@ const TEXTS: Record<string, { title: string; text: string }> = {
 
 /** Title and text for an error that ended something. */
 export function explainError(error: unknown): { title: string; text: string } {
+  if (error instanceof DeviceInUse) {
+    return { title: "Already open in another tab", text: "This device is in a call there. Close that tab, then join here." };
+  }
   if (error instanceof RequestError) {
     const known = TEXTS[error.code];
     if (known !== undefined) return known;

@@ -3,14 +3,21 @@
 import { Call } from "../call/Call.ts";
 import { LocalMedia } from "../call/LocalMedia.ts";
 import type { OwnTrack } from "../rtc/MediaConnection.ts";
+import { AutomaticKeys } from "../keys/AutomaticKeys.ts";
+import type { CallKeys } from "../keys/CallKeys.ts";
+import { ExternalKeys } from "../keys/ExternalKeys.ts";
+import { Api } from "../messages/Api.ts";
+import { DeviceRegistration } from "../messages/DeviceRegistration.ts";
+import { HttpDirectory } from "../messages/HttpDirectory.ts";
 import { FrameWorker } from "../rtc/FrameWorker.ts";
 import { developmentToken } from "../signaling/development.ts";
 import { RequestError, type Source } from "../signaling/messages.ts";
+import { openAccount, type Account } from "./account.ts";
 import { CallView } from "./CallView.ts";
 import { installDebug } from "./debug.ts";
 import { el } from "./dom.ts";
 import { explainError } from "./errors.ts";
-import { fragmentWithKey, inviteLink, randomPassphrase, readOptions, type PageOptions } from "./params.ts";
+import { inviteLink, readOptions, type PageOptions } from "./params.ts";
 import { PreJoinView, type PreJoinChoice } from "./PreJoinView.ts";
 
 const app = document.getElementById("app")!;
@@ -23,14 +30,37 @@ function frameWorker(): FrameWorker {
   return worker;
 }
 
-/** The options, with a fresh passphrase put into the address when it has none. */
-function optionsWithPassphrase(): PageOptions & { passphrase: string } {
-  const options = readOptions(location.search, location.hash);
-  const passphrase = options.passphrase ?? randomPassphrase();
-  if (options.passphrase === undefined) {
-    history.replaceState(null, "", location.pathname + location.search + fragmentWithKey(location.hash, passphrase));
+/** The account too: its device is locked for this tab. */
+let account: Promise<Account> | undefined;
+
+function ownAccount(options: PageOptions): Promise<Account> {
+  account ??= openAccount(options).catch((error: unknown) => {
+    account = undefined;
+    throw error;
+  });
+  return account;
+}
+
+/** Where tokens come from, and who makes the keys. */
+interface Access {
+  readonly token: (fresh: boolean) => Promise<string>;
+  readonly keys: CallKeys;
+}
+
+async function access(options: PageOptions, name: string): Promise<Access> {
+  const worker = frameWorker();
+  if (options.passphrase !== undefined) {
+    const keys = new ExternalKeys(worker, options.passphrase, options.room, options.suite);
+    return { token: tokenSource(options, name), keys };
   }
-  return { ...options, passphrase };
+  const { self, browser, tokens } = await ownAccount(options);
+  const token = tokens(name);
+  const directory = new HttpDirectory(new Api(new URL("api/v1/", document.baseURI), token));
+  const registration = new DeviceRegistration(browser.device, directory);
+  // Whoever sees us in the room asks for our keys at once.
+  await registration.register(Date.now());
+  const { device, store } = browser;
+  return { token, keys: new AutomaticKeys({ self, device, store, directory, registration, worker, suite: options.suite }) };
 }
 
 /** The token of the address, or one from the server that is kept until it is refused. */
@@ -38,7 +68,7 @@ function tokenSource(options: PageOptions, name: string): (fresh: boolean) => Pr
   let kept = options.token;
   return async (fresh) => {
     if (options.token !== undefined) return options.token;
-    if (kept === undefined || fresh) kept = await developmentToken(options.room, name);
+    if (kept === undefined || fresh) kept = await developmentToken({ room: options.room, name });
     return kept;
   };
 }
@@ -50,37 +80,36 @@ function webSocketUrl(): string {
 }
 
 function showPreJoin(error?: unknown): void {
-  const options = optionsWithPassphrase();
+  const options = readOptions(location.search, location.hash);
   document.title = `${options.room} · Sotto`;
   const media = new LocalMedia(options.media);
   media.label = options.name;
   const view = new PreJoinView({
     room: options.room,
     name: options.name,
+    automatic: options.passphrase === undefined,
     media,
-    join: (choice) => enterCall(optionsWithPassphrase(), media, choice),
+    join: (choice) => enterCall(readOptions(location.search, location.hash), media, choice),
   });
   app.replaceChildren(view.element);
   if (!FrameWorker.supported) {
     error = new RequestError("e2ee_required", "This browser has no encoded transforms.");
   }
   if (error !== undefined) view.showError(error);
+  // Making a device takes a moment on the first visit; what goes wrong is said on joining.
+  if (options.passphrase === undefined) ownAccount(options).catch(() => undefined);
   const started = view.start();
   if (options.join && error === undefined) void started.then(() => view.submit());
 }
 
-async function enterCall(
-  options: PageOptions & { passphrase: string },
-  media: LocalMedia,
-  choice: PreJoinChoice,
-): Promise<void> {
+async function enterCall(options: PageOptions, media: LocalMedia, choice: PreJoinChoice): Promise<void> {
   if (!FrameWorker.supported) throw new RequestError("e2ee_required", "This browser has no encoded transforms.");
   media.label = choice.name;
   const call = new Call({
     ...options,
     worker: frameWorker(),
     connect: () => new WebSocket(webSocketUrl()),
-    token: tokenSource(options, choice.name),
+    ...(await access(options, choice.name)),
   });
   const own = new Map<Source, OwnTrack>([
     ["microphone", { track: media.microphone ?? null, muted: !choice.microphoneOn || media.microphone === undefined }],
@@ -91,12 +120,13 @@ async function enterCall(
   showCall(call, options, media);
 }
 
-function showCall(call: Call, options: PageOptions & { passphrase: string }, media: LocalMedia): void {
+function showCall(call: Call, options: PageOptions, media: LocalMedia): void {
   const view = new CallView({
     call,
     media,
     room: options.room,
     inviteLink: inviteLink(document.baseURI, options.room, options.passphrase),
+    linkHasKey: options.passphrase !== undefined,
     viewHeight: options.height,
     leave: () => void call.leave(),
   });

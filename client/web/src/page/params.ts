@@ -8,8 +8,10 @@ export interface PageOptions {
   readonly name: string;
   /** A token handed out elsewhere; without it the page asks a server in development mode. */
   readonly token: string | undefined;
-  /** The passphrase of the room's external key; undefined when the address has none. */
+  /** The passphrase of the room's external key; undefined: keys are automatic. */
   readonly passphrase: string | undefined;
+  /** Name of the account in development mode; undefined: drawn by the page and kept. */
+  readonly account: string | undefined;
   readonly suite: SuiteName;
   readonly codec: "vp8" | "vp9";
   readonly audioSlots: number;
@@ -42,6 +44,7 @@ export function readOptions(search: string, fragment: string): PageOptions {
     name: query.get("name")?.trim() ?? "",
     token: secrets.get("token") ?? query.get("token") ?? undefined,
     passphrase: secrets.get("key") || undefined,
+    account: query.get("account")?.trim() || undefined,
     suite: isSuiteName(suite) ? suite : "duo",
     codec: oneOf(query.get("codec"), ["vp8", "vp9"]),
     audioSlots: whole(query.get("audioSlots"), 8, 0, 32),
@@ -60,33 +63,10 @@ export function readOptions(search: string, fragment: string): PageOptions {
   };
 }
 
-/** Letters and digits that are hard to confuse. */
-const ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789";
-/** 24 of 31 letters: about 118 bits. */
-const PASSPHRASE_LENGTH = 24;
-
-/** A fresh random passphrase in groups of six. */
-export function randomPassphrase(): string {
-  const letters: string[] = [];
-  while (letters.length < PASSPHRASE_LENGTH) {
-    const [byte] = crypto.getRandomValues(new Uint8Array(1));
-    // Bytes past the last whole multiple would favour the first letters.
-    if (byte! < 256 - (256 % ALPHABET.length)) letters.push(ALPHABET[byte! % ALPHABET.length]!);
-  }
-  return letters.join("").replace(/.{6}(?=.)/g, "$&-");
-}
-
 /** The address that brings somebody else into the room: key in the fragment, nothing of one's own. */
-export function inviteLink(base: string, room: string, passphrase: string): string {
+export function inviteLink(base: string, room: string, passphrase: string | undefined): string {
   const url = new URL(base);
   url.search = new URLSearchParams({ room }).toString();
-  url.hash = new URLSearchParams({ key: passphrase }).toString();
+  url.hash = passphrase === undefined ? "" : new URLSearchParams({ key: passphrase }).toString();
   return url.toString();
-}
-
-/** The fragment with the key set and everything else kept. */
-export function fragmentWithKey(fragment: string, passphrase: string): string {
-  const secrets = new URLSearchParams(fragment.replace(/^#/, ""));
-  secrets.set("key", passphrase);
-  return `#${secrets.toString()}`;
 }

@@ -1,6 +1,7 @@
 // The page's side of the frame worker: transforms for new transceivers, keys in, counts out.
 
-import type { PublishedKeys, SuiteName } from "../e2ee/KeyProvider.ts";
+import type { KeyId } from "../e2ee/KeyId.ts";
+import type { MediaKey, PublishedKeys, SuiteName } from "../e2ee/KeyProvider.ts";
 import type { FromWorker, SealReport, SenderReport, ToWorker, TransformOptions } from "../e2ee/worker/messages.ts";
 
 export interface FrameWorkerListener {
@@ -10,10 +11,19 @@ export interface FrameWorkerListener {
   failure(message: string): void;
 }
 
+/** Automatic keys: which keys frames name. */
+export interface KeyWatchListener {
+  keyOpened(key: KeyId): void;
+  keyUnknown(key: KeyId): void;
+}
+
 /** One for the page's life: its worker holds the keys, and the counters that must not start again. */
 export class FrameWorker {
   listener: FrameWorkerListener | undefined;
+  keyListener: KeyWatchListener | undefined;
   private readonly worker: Worker;
+  private readonly switching = new Map<number, () => void>();
+  private lastTicket = 0;
   private readonly waiting = new Map<number, (published: PublishedKeys) => void>();
 
   constructor(url: URL) {
@@ -52,6 +62,29 @@ export class FrameWorker {
     this.post({ type: "member-gone", sender });
   }
 
+  /** Keys come one by one from here on. */
+  setAutomatic(): void {
+    this.post({ type: "automatic" });
+  }
+
+  /** Resolves once own frames are sealed with this key. */
+  useKey(key: MediaKey): Promise<void> {
+    const ticket = ++this.lastTicket;
+    return new Promise((resolve) => {
+      this.switching.set(ticket, resolve);
+      this.post({ type: "use-key", key, ticket });
+    });
+  }
+
+  installKey(key: MediaKey): void {
+    this.post({ type: "install-key", key });
+  }
+
+  /** Without a generation: all keys of the sender. */
+  removeKeys(sender: number, generation: number | undefined): void {
+    this.post({ type: "remove-keys", sender, generation });
+  }
+
   /** Firefox's way to force key frames; does nothing in Chromium. */
   generateKeyFrames(): void {
     this.post({ type: "key-frame" });
@@ -81,6 +114,16 @@ export class FrameWorker {
         break;
       case "slot-sender":
         this.listener?.slotSender(message.slot, message.sender);
+        break;
+      case "using":
+        this.switching.get(message.ticket)?.();
+        this.switching.delete(message.ticket);
+        break;
+      case "key-opened":
+        this.keyListener?.keyOpened(message.key);
+        break;
+      case "key-unknown":
+        this.keyListener?.keyUnknown(message.key);
         break;
       case "failure":
         this.listener?.failure(message.message);

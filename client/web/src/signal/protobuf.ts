@@ -54,6 +54,43 @@ export class ProtobufWriter {
   }
 }
 
+/** One field as it stands on the wire; undefined: of a type that nobody here uses. */
+export type WireValue = bigint | Uint8Array | undefined;
+
+/** Shows every field of a message in its order; throws `malformed`. Bytes are views into the message. */
+export function eachField(message: Uint8Array, visit: (field: number, value: WireValue) => void): void {
+  let at = 0;
+  const readVarint = (): bigint => {
+    let value = 0n;
+    for (let i = 0; i < MAX_VARINT_LENGTH; i++) {
+      const byte = message[at++];
+      if (byte === undefined) throw malformed("varint cut short");
+      value |= BigInt(byte & 0x7f) << BigInt(7 * i);
+      if (byte < 0x80) {
+        if (value >= 1n << 64n) break;
+        return value;
+      }
+    }
+    throw malformed("varint too long");
+  };
+  const take = (length: bigint): Uint8Array => {
+    if (length > BigInt(message.length - at)) throw malformed("field cut short");
+    const start = at;
+    at += Number(length);
+    return message.subarray(start, at);
+  };
+  while (at < message.length) {
+    const tag = readVarint();
+    const field = Number(tag >> 3n);
+    if (field === 0 || field > MAX_FIELD) throw malformed("field number out of range");
+    const type = Number(tag & 7n);
+    if (type === VARINT) visit(field, readVarint());
+    else if (type === LENGTH_DELIMITED) visit(field, take(readVarint()));
+    else if (type === FIXED64 || type === FIXED32) visit(field, (take(type === FIXED64 ? 8n : 4n), undefined));
+    else throw malformed("unknown wire type");
+  }
+}
+
 /** The fields of one message. A field that comes twice counts with its last value, as Protocol Buffers want it. */
 export class ProtobufReader {
   private readonly numbers = new Map<number, bigint>();
@@ -61,37 +98,10 @@ export class ProtobufReader {
 
   /** Reads all fields; throws `malformed`. Values are copies only when taken out with `bytes`. */
   constructor(message: Uint8Array) {
-    let at = 0;
-    const readVarint = (): bigint => {
-      let value = 0n;
-      for (let i = 0; i < MAX_VARINT_LENGTH; i++) {
-        const byte = message[at++];
-        if (byte === undefined) throw malformed("varint cut short");
-        value |= BigInt(byte & 0x7f) << BigInt(7 * i);
-        if (byte < 0x80) {
-          if (value >= 1n << 64n) break;
-          return value;
-        }
-      }
-      throw malformed("varint too long");
-    };
-    const skip = (length: bigint): Uint8Array => {
-      if (length > BigInt(message.length - at)) throw malformed("field cut short");
-      const start = at;
-      at += Number(length);
-      return message.subarray(start, at);
-    };
-    while (at < message.length) {
-      const tag = readVarint();
-      const field = Number(tag >> 3n);
-      if (field === 0 || field > MAX_FIELD) throw malformed("field number out of range");
-      const type = Number(tag & 7n);
-      if (type === VARINT) this.numbers.set(field, readVarint());
-      else if (type === LENGTH_DELIMITED) this.addBlob(field, skip(readVarint()));
-      else if (type === FIXED64) skip(8n);
-      else if (type === FIXED32) skip(4n);
-      else throw malformed("unknown wire type");
-    }
+    eachField(message, (field, value) => {
+      if (typeof value === "bigint") this.numbers.set(field, value);
+      else if (value !== undefined) this.addBlob(field, value);
+    });
   }
 
   private addBlob(field: number, value: Uint8Array): void {

@@ -2,14 +2,22 @@
 
 import { RequestError } from "./messages.ts";
 
+/** Without user and device the server draws both. */
+export interface TokenRequest {
+  readonly room: string;
+  readonly name: string;
+  readonly user?: string;
+  readonly device?: string;
+}
+
 /** Asks the page's own server for a token; rejects with a RequestError that says why there is none. */
-export async function developmentToken(room: string, name: string): Promise<string> {
+export async function developmentToken(request: TokenRequest): Promise<string> {
   let response: Response;
   try {
     response = await fetch("api/token", {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ room, name }),
+      body: JSON.stringify(request),
     });
   } catch {
     throw new RequestError("connection_lost", "The server cannot be reached.");

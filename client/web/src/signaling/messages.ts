@@ -33,7 +33,14 @@ export interface JoinReply {
   readonly session: SessionHandle;
   readonly self: ParticipantInfo;
   readonly roster: readonly ParticipantInfo[];
-  readonly room: { readonly name: string; readonly e2ee: "required" | "optional" | "off" };
+  readonly room: {
+    readonly name: string;
+    readonly e2ee: "required" | "optional" | "off";
+    /** The call's id; absent with a server that knows no keys. */
+    readonly call?: string;
+    /** Users who are invited and not here. */
+    readonly invited?: readonly string[];
+  };
   readonly limits: { readonly audioSlots: number; readonly videoSlots: number; readonly messageBytes: number };
 }
 
@@ -95,6 +102,11 @@ export interface ServerEvents {
   "media-connected": object;
   "data-channel": { readonly open: boolean; readonly reason?: string };
   "media-restart": { readonly reason: string };
+  /** A sealed message for this device (docs/directory.md); read by messages/SocketMailbox.ts. */
+  message: Readonly<Record<string, unknown>>;
+  "prekeys-low": { readonly remaining: number };
+  invited: { readonly users: readonly string[] };
+  detached: object;
   removed: { readonly reason: string };
   stopping: { readonly reason: string };
   error: { readonly error: ErrorInfo };

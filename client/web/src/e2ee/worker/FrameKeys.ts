@@ -1,8 +1,16 @@
 // The keys of one call and what happened to the frames under them. Lives in the worker for as long as the page, across
 // PeerConnections: a key with a forgotten counter would be used twice.
 
-import { ExternalKeyProvider, stretchPassphrase, type KeyProvider, type PublishedKeys, type SuiteName } from "../KeyProvider.ts";
+import {
+  ExternalKeyProvider,
+  stretchPassphrase,
+  type KeyProvider,
+  type MediaKey,
+  type PublishedKeys,
+  type SuiteName,
+} from "../KeyProvider.ts";
 import { unpackKeyId } from "../KeyId.ts";
+import { type KeyWatch } from "./KeyWatch.ts";
 import { SFrameOpener, type OpenResult } from "../SFrameOpener.ts";
 import { SFrameSealer, type FrameDescription } from "../SFrameSealer.ts";
 import type { SealReport, SenderReport } from "./messages.ts";
@@ -26,7 +34,45 @@ export class FrameKeys {
   /** Key changes run one after another, in the order of the messages. */
   private queue: Promise<unknown> = Promise.resolve();
 
+  /** Set while keys are automatic: hears which keys frames name. */
+  watch: KeyWatch | undefined;
+
+  /** Keys come one by one from here on; those from before are forgotten. */
+  setAutomatic(watch: KeyWatch): Promise<void> {
+    this.watch = watch;
+    this.provider = undefined;
+    this.sealer = undefined;
+    return this.inOrder(async () => {
+      this.sealer = undefined;
+      for (const sender of this.reports.keys()) this.opener.forget(sender);
+      this.reports.clear();
+    });
+  }
+
+  /** Resolves once frames are sealed with this key. Every key starts its own counter, so none may come twice. */
+  useKey({ suite, sk, id }: MediaKey): Promise<void> {
+    return this.inOrder(async () => {
+      this.sealer = await SFrameSealer.create(suite, sk, id);
+    });
+  }
+
+  installKey({ suite, sk, id }: MediaKey): Promise<void> {
+    return this.inOrder(async () => {
+      await this.opener.install(suite, sk, id);
+      this.report(id.sender).hasKey = true;
+    });
+  }
+
+  /** Without a generation: all of the sender. */
+  removeKeys(sender: number, generation: number | undefined): Promise<void> {
+    return this.inOrder(async () => {
+      this.opener.forget(sender, generation);
+      if (generation === undefined && this.reports.has(sender)) this.report(sender).hasKey = false;
+    });
+  }
+
   setPassphrase(passphrase: string, room: string, suite: SuiteName): void {
+    this.watch = undefined;
     this.provider = stretchPassphrase(passphrase, room).then((secret) => new ExternalKeyProvider(secret, suite));
   }
 
@@ -71,7 +117,10 @@ export class FrameKeys {
   async open(sealed: Uint8Array): Promise<OpenResult> {
     const result = await this.opener.open(sealed);
     if (result.kind === "malformed" || result.kind === "replayed") return result;
-    const sender = unpackKeyId(result.metadata.kid)!.sender;
+    const id = unpackKeyId(result.metadata.kid)!;
+    const { sender } = id;
+    if (result.kind === "opened") this.watch?.opened(id);
+    else if (result.kind === "unknown-key") this.watch?.unknown(id);
     if (!this.reports.has(sender) && this.reports.size >= MAX_REPORTED_SENDERS) return result;
     const report = this.report(sender);
     if (result.kind === "opened") report.opened++;

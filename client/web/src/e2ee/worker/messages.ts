@@ -1,6 +1,8 @@
-// What the page and the frame worker say to each other. The worker holds all keys: the page never sees one.
+// What the page and the frame worker say to each other. With external keys the worker derives all keys itself; automatic
+// ones come from the messages between devices, which the page opens.
 
-import type { PublishedKeys, SuiteName } from "../KeyProvider.ts";
+import type { KeyId } from "../KeyId.ts";
+import type { MediaKey, PublishedKeys, SuiteName } from "../KeyProvider.ts";
 
 /** Options of a send transform. */
 export interface SendOptions {
@@ -29,6 +31,14 @@ export type ToWorker =
   /** What another participant has published; sent again only when it changes. */
   | { readonly type: "member"; readonly sender: number; readonly published: unknown }
   | { readonly type: "member-gone"; readonly sender: number }
+  /** Keys come one by one from here on; until the first own key every own frame is dropped. */
+  | { readonly type: "automatic" }
+  /** Seal with this key from the next frame on. Answered by `using`. */
+  | { readonly type: "use-key"; readonly key: MediaKey; readonly ticket: number }
+  /** Open frames with this key. */
+  | { readonly type: "install-key"; readonly key: MediaKey }
+  /** Forget receive keys of a sender: of one generation, or all. */
+  | { readonly type: "remove-keys"; readonly sender: number; readonly generation: number | undefined }
   /** Firefox: make key frames on all video senders. */
   | { readonly type: "key-frame" }
   /** A sender's picture has another size from here, and its layers other scales. */
@@ -57,4 +67,9 @@ export type FromWorker =
   | { readonly type: "report"; readonly own: SealReport; readonly senders: readonly SenderReport[] }
   /** The frames in a slot now open with this sender's key: sent on every change. */
   | { readonly type: "slot-sender"; readonly slot: string; readonly sender: number }
+  /** The key of `use-key` seals from here on. */
+  | { readonly type: "using"; readonly ticket: number }
+  /** Automatic keys: a frame opened with this key, or names one that is not there. Not told for every frame. */
+  | { readonly type: "key-opened"; readonly key: KeyId }
+  | { readonly type: "key-unknown"; readonly key: KeyId }
   | { readonly type: "failure"; readonly message: string };

@@ -4,6 +4,7 @@
 import type { Transformer } from "./EncodedFrames.ts";
 import { FrameDescriber } from "./FrameDescriber.ts";
 import { FrameKeys } from "./FrameKeys.ts";
+import { KeyWatch } from "./KeyWatch.ts";
 import type { FromWorker, ToWorker, TransformOptions } from "./messages.ts";
 import { receiveTransform, sendTransform } from "./transforms.ts";
 
@@ -19,6 +20,10 @@ const REPORT_INTERVAL_MS = 250;
 
 const scope = globalThis as unknown as WorkerScope;
 const keys = new FrameKeys();
+const watch = new KeyWatch(
+  (key) => post({ type: "key-opened", key }),
+  (key) => post({ type: "key-unknown", key }),
+);
 const describers = new Map<string, FrameDescriber>();
 let senders: Transformer[] = [];
 let lastReport = "";
@@ -64,6 +69,20 @@ scope.onmessage = ({ data }) => {
       break;
     case "member-gone":
       keys.removeMember(data.sender).catch(fail);
+      break;
+    case "automatic":
+      keys.setAutomatic(watch).catch(fail);
+      break;
+    case "use-key": {
+      const { ticket } = data;
+      keys.useKey(data.key).then(() => post({ type: "using", ticket }), fail);
+      break;
+    }
+    case "install-key":
+      keys.installKey(data.key).catch(fail);
+      break;
+    case "remove-keys":
+      keys.removeKeys(data.sender, data.generation).catch(fail);
       break;
     case "key-frame":
       for (const sender of senders) sender.generateKeyFrame?.().catch(() => undefined);

@@ -1,0 +1,34 @@
+// What a call needs of whoever sees to its keys: external ones from a passphrase, or automatic ones between devices.
+
+import type { JoinReply, ParticipantInfo, ServerEventName, ServerEvents } from "../signaling/messages.ts";
+import type { RequestFunction } from "../messages/SocketMailbox.ts";
+import type { Security } from "./Security.ts";
+
+/** What the keys need of the call. */
+export interface CallKeysHost {
+  readonly request: RequestFunction;
+  /** The next frame of every layer is to be a key frame. */
+  forceKeyFrames(): void;
+  /** Something to be seen has changed. */
+  changed(): void;
+}
+
+export interface CallKeys {
+  /** Before anything else. */
+  connect(host: CallKeysHost): void;
+  /**
+   * In the room, at first and after every reconnection. `fresh`: under a new sender number, with nothing left of before;
+   * what comes back is then published with the media.
+   */
+  joined(reply: JoinReply, fresh: boolean): Promise<unknown>;
+  /** Somebody is there, or says something new about itself. */
+  memberSeen(participant: ParticipantInfo, before: ParticipantInfo | undefined): void;
+  memberGone(participant: ParticipantInfo): void;
+  event<Name extends ServerEventName>(name: Name, data: ServerEvents[Name]): void;
+  /** The call is over. */
+  left(): void;
+  /** Changes of the own key, oldest first, without any key. */
+  rotations(): readonly object[];
+  /** Identities and their verification; undefined with keys that know no devices. */
+  readonly security: Security | undefined;
+}

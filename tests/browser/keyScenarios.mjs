@@ -1,0 +1,163 @@
+// Automatic keys between browsers: nobody hands over a passphrase. A call of their own, with a device for everybody.
+
+import assert from "node:assert/strict";
+
+import { eventually } from "./support/eventually.mjs";
+import { isFresh, participant, Person } from "./support/person.mjs";
+
+/** What the promise about a removed member allows, ms. */
+const LIVE_WITHIN_MS = 5000;
+const ROOM = "keys";
+
+const others = (people, one) => people.filter((each) => each !== one);
+const sealed = (state) => [state.self, ...state.participants].every(({ e2ee }) => e2ee === "sealed");
+
+/** Opens the page for each seat, in a room with automatic keys, and joins one after another. */
+async function fill(seats, server, people) {
+  for (const [browser, name] of seats) {
+    const person = await Person.open(browser, server, name, { room: ROOM, key: null });
+    people.push(person);
+    await person.join();
+  }
+}
+
+/** Everybody sees everybody, all locks are closed, and the code of the call is the same on all screens. */
+async function everybodyTogether(people) {
+  for (const person of people) {
+    for (const { name } of others(people, person)) await person.seesPicture(name);
+    await person.sees("everybody sealed", (state) => state.participants.length === people.length - 1 && sealed(state));
+  }
+  const [first] = people;
+  const { code } = await first.sees("a code", (state) => state.code !== null);
+  for (const person of others(people, first)) {
+    await person.sees("the same code", (state) => state.code?.digits === code.digits);
+  }
+  for (const person of people) {
+    const shown = await person.page.$eval(".call-code .digits", ({ textContent }) => textContent);
+    assert.equal(shown.replaceAll(" ", ""), code.digits, `on ${person.name}'s screen`);
+  }
+  assert.match(code.digits, /^\d{30}$/);
+  return code.digits;
+}
+
+async function leave(person) {
+  await person.page.$eval("#leave", (button) => button.click());
+  await person.page.waitForSelector(".left button");
+}
+
+async function comeBack(person) {
+  await person.page.$eval(".left button", (button) => button.click());
+  await person.page.waitForSelector("form.card");
+  await person.join();
+}
+
+/** Somebody's browser profile is gone: the same account comes with another identity. */
+function forgetDevice(person, account) {
+  return person.page.evaluate(async (name) => {
+    const wait = (request) => new Promise((done, failed) => Object.assign(request, { onsuccess: done, onerror: failed }));
+    await wait(indexedDB.deleteDatabase(`sotto-device-${name}/web`));
+  }, account);
+}
+
+async function fourTogether({ chromium, firefox, server, shoot, people }) {
+  await fill([[chromium, "Kim"], [chromium, "Lea"], [chromium, "Max"], [firefox, "Nora"]], server, people);
+  await everybodyTogether(people);
+  await shoot(people[0], "keys-together");
+  const rotations = await Promise.all(people.map(async (person) => (await person.snapshot()).rotations.length));
+  return `own keys per person: ${rotations.join(", ")}`;
+}
+
+async function leaveAndReturn({ people }) {
+  const max = people[2];
+  const before = (await people[0].snapshot()).code.digits;
+  await leave(max);
+  for (const person of others(people, max)) {
+    const state = await person.sees("a fresh key live after Max left", ({ rotations }) =>
+      rotations.some(({ reason, liveAfterMs }) => reason === "leave" && liveAfterMs !== null));
+    const { liveAfterMs } = state.rotations.find(({ reason }) => reason === "leave");
+    assert.ok(liveAfterMs <= LIVE_WITHIN_MS, `${person.name}'s key took ${liveAfterMs} ms`);
+  }
+  const between = await everybodyTogether(others(people, max));
+  assert.notEqual(between, before, "the code stays although somebody left");
+  await comeBack(max);
+  const after = await everybodyTogether(people);
+  assert.equal(after, before, "the same people have another code");
+  const { rotations } = await people[0].snapshot();
+  return `fresh key live ${rotations.find(({ reason }) => reason === "leave").liveAfterMs} ms after it was drawn`;
+}
+
+async function verify({ shoot, people: [kim, lea] }) {
+  const numberOf = async (person, name) => {
+    await person.page.$eval("#verify", (button) => button.click());
+    await person.page.waitForSelector(".security:not([hidden])");
+    await person.page.$eval(`.identities [data-name="${name}"] .compare`, (button) => button.click());
+    await person.page.waitForSelector(`.identities [data-name="${name}"] .qr`);
+    return person.page.$eval(`.identities [data-name="${name}"] .safety-number`, ({ textContent }) => textContent);
+  };
+  const number = await numberOf(kim, "Lea");
+  assert.match(number, /^(\d{5} ){11}\d{5}$/);
+  assert.equal(await numberOf(lea, "Kim"), number);
+  await kim.page.$eval('.identities [data-name="Lea"] .mark', (button) => button.click());
+  await kim.sees("Lea verified", (state) => participant(state, "Lea").identity === "verified");
+  await shoot(kim, "keys-verified");
+  for (const person of [kim, lea]) await person.page.$eval(".security .close", (button) => button.click());
+}
+
+async function changedIdentity({ chromium, server, shoot, people }) {
+  const [kim, lea, max, nora] = people;
+  const before = (await kim.snapshot()).code.digits;
+  await lea.close();
+  for (const person of [kim, max, nora]) {
+    await person.sees("Lea gone", (state) => participant(state, "Lea") === undefined, 60_000);
+  }
+  // Before the page opens her device again.
+  await forgetDevice(kim, "lea");
+  const again = await Person.open(chromium, server, "Lea", { room: ROOM, key: null });
+  people[1] = again;
+  await again.join();
+  for (const person of [kim, max, nora]) {
+    await person.sees("Lea blocked", (state) => participant(state, "Lea")?.e2ee === "blocked");
+    await person.page.waitForSelector('.identity-warning[data-name="Lea"]');
+    const { verifiedSender, live } = await person.page.evaluate(() => {
+      const state = window.sotto.snapshot();
+      const { sender } = state.participants.find(({ name }) => name === "Lea");
+      const shown = state.pictures.find((each) => each.participant === "Lea");
+      return { verifiedSender: state.slots.some((slot) => slot.verifiedSender === sender), live: shown?.live ?? false };
+    });
+    assert.equal(verifiedSender, false, `${person.name} opened a frame of Lea's`);
+    assert.equal(live, false, `${person.name} shows Lea's picture`);
+  }
+  await shoot(kim, "keys-identity-changed");
+  // She is sent no key either: nothing of the others opens.
+  await again.sees("no key of the others", ({ participants, pictures }) =>
+    participants.length === 3 && participants.every(({ e2ee }) => e2ee === "waiting") && pictures.every(({ live }) => !live));
+  await shoot(again, "keys-not-accepted-yet");
+  for (const person of [kim, max, nora]) {
+    await person.page.$eval('.identity-warning[data-name="Lea"] .accept', (button) => button.click());
+  }
+  const after = await everybodyTogether(people);
+  assert.notEqual(after, before, "the code stays although an identity changed");
+  const { identity } = participant(await kim.snapshot(), "Lea");
+  assert.equal(identity, "known", "the mark of the old identity counts for the new one");
+  for (const person of people) {
+    await eventually(`${person.name} has no warning left`, () => person.page.$$(".identity-warning"), (all) => all.length === 0);
+    assert.ok((await person.snapshot()).pictures.every((each) => isFresh(each)));
+  }
+}
+
+/** In this order, in one call. */
+export const keyScenarios = [
+  { name: "keys: four browsers agree on keys by themselves, and one code is on all screens", run: fourTogether },
+  { name: "keys: somebody leaves and comes back, with a fresh key in between", run: leaveAndReturn },
+  { name: "keys: two compare the same safety number and mark it", run: verify },
+  { name: "keys: a changed identity is shown, and blocked until accepted", run: changedIdentity },
+  {
+    name: "keys: nobody's page complained",
+    async run({ people }) {
+      for (const { name, complaints } of people) {
+        const real = complaints.filter((text) => !/WebSocket|ERR_/.test(text));
+        assert.deepEqual(real, [], `${name}'s console`);
+      }
+    },
+  },
+];

@@ -1,5 +1,7 @@
 // The page's side of the frame worker: transforms for new transceivers, keys in, counts out.
 
+import type { Bytes } from "../e2ee/bytes.ts";
+import type { DataRoute, OpenedData } from "../e2ee/DataKeys.ts";
 import type { KeyId } from "../e2ee/KeyId.ts";
 import type { MediaKey, PublishedKeys, SuiteName } from "../e2ee/KeyProvider.ts";
 import type { FromWorker, SealReport, SenderReport, ToWorker, TransformOptions } from "../e2ee/worker/messages.ts";
@@ -23,6 +25,7 @@ export class FrameWorker {
   keyListener: KeyWatchListener | undefined;
   private readonly worker: Worker;
   private readonly switching = new Map<number, () => void>();
+  private readonly dataWork = new Map<number, (bytes: Bytes | undefined, sender: number | undefined) => void>();
   private lastTicket = 0;
   private readonly waiting = new Map<number, (published: PublishedKeys) => void>();
 
@@ -85,6 +88,26 @@ export class FrameWorker {
     this.post({ type: "remove-keys", sender, generation });
   }
 
+  /** A data message sealed with the own key; undefined when there is none. */
+  sealData(plain: Bytes, route: DataRoute): Promise<Bytes | undefined> {
+    return new Promise((resolve) => {
+      const ticket = ++this.lastTicket;
+      this.dataWork.set(ticket, resolve);
+      this.post({ type: "seal-data", ticket, plain, route });
+    });
+  }
+
+  /** A data message that came by one of these routes, and whose key opened it; undefined when none does. */
+  openData(sealed: Bytes, routes: readonly DataRoute[]): Promise<OpenedData | undefined> {
+    return new Promise((resolve) => {
+      const ticket = ++this.lastTicket;
+      this.dataWork.set(ticket, (plain, sender) =>
+        resolve(plain === undefined || sender === undefined ? undefined : { plain, sender }),
+      );
+      this.post({ type: "open-data", ticket, sealed, routes });
+    });
+  }
+
   /** Firefox's way to force key frames; does nothing in Chromium. */
   generateKeyFrames(): void {
     this.post({ type: "key-frame" });
@@ -114,6 +137,10 @@ export class FrameWorker {
         break;
       case "slot-sender":
         this.listener?.slotSender(message.slot, message.sender);
+        break;
+      case "data":
+        this.dataWork.get(message.ticket)?.(message.bytes, message.sender);
+        this.dataWork.delete(message.ticket);
         break;
       case "using":
         this.switching.get(message.ticket)?.();

@@ -12,6 +12,7 @@ import {
 import { unpackKeyId } from "../KeyId.ts";
 import { type KeyWatch } from "./KeyWatch.ts";
 import { SFrameOpener, type OpenResult } from "../SFrameOpener.ts";
+import { DataKeys } from "../DataKeys.ts";
 import { SFrameSealer, type FrameDescription } from "../SFrameSealer.ts";
 import type { SealReport, SenderReport } from "./messages.ts";
 
@@ -34,6 +35,8 @@ export class FrameKeys {
   /** Key changes run one after another, in the order of the messages. */
   private queue: Promise<unknown> = Promise.resolve();
 
+  /** The same keys, for data messages. */
+  readonly data = new DataKeys();
   /** Set while keys are automatic: hears which keys frames name. */
   watch: KeyWatch | undefined;
 
@@ -44,22 +47,25 @@ export class FrameKeys {
     this.sealer = undefined;
     return this.inOrder(async () => {
       this.sealer = undefined;
+      this.data.clear();
       for (const sender of this.reports.keys()) this.opener.forget(sender);
       this.reports.clear();
     });
   }
 
   /** Resolves once frames are sealed with this key. Every key starts its own counter, so none may come twice. */
-  useKey({ suite, sk, id }: MediaKey): Promise<void> {
+  useKey(key: MediaKey): Promise<void> {
     return this.inOrder(async () => {
-      this.sealer = await SFrameSealer.create(suite, sk, id);
+      this.sealer = await SFrameSealer.create(key.suite, key.sk, key.id);
+      this.data.use(key);
     });
   }
 
-  installKey({ suite, sk, id }: MediaKey): Promise<void> {
+  installKey(key: MediaKey): Promise<void> {
     return this.inOrder(async () => {
-      await this.opener.install(suite, sk, id);
-      this.report(id.sender).hasKey = true;
+      await this.opener.install(key.suite, key.sk, key.id);
+      this.data.install(key);
+      this.report(key.id.sender).hasKey = true;
     });
   }
 
@@ -67,6 +73,7 @@ export class FrameKeys {
   removeKeys(sender: number, generation: number | undefined): Promise<void> {
     return this.inOrder(async () => {
       this.opener.forget(sender, generation);
+      this.data.forget(sender, generation);
       if (generation === undefined && this.reports.has(sender)) this.report(sender).hasKey = false;
     });
   }
@@ -79,9 +86,11 @@ export class FrameKeys {
   /** Draws the own key for a fresh join. Until it is there, every frame is dropped. */
   takeOwnKey(sender: number): Promise<PublishedKeys> {
     this.sealer = undefined;
+    this.data.use(undefined);
     return this.inOrder(async () => {
       const { key, published } = await (await this.requireProvider()).ownKey(sender);
       this.sealer = await SFrameSealer.create(key.suite, key.sk, key.id);
+      this.data.use(key);
       return published;
     });
   }
@@ -89,8 +98,10 @@ export class FrameKeys {
   setMember(sender: number, published: unknown): Promise<void> {
     return this.inOrder(async () => {
       const key = await (await this.requireProvider()).memberKey(sender, published);
+      this.data.forget(sender);
       if (key === undefined) this.opener.forget(sender);
       else await this.opener.install(key.suite, key.sk, key.id);
+      if (key !== undefined) this.data.install(key);
       this.report(sender).hasKey = key !== undefined;
     });
   }
@@ -98,6 +109,7 @@ export class FrameKeys {
   removeMember(sender: number): Promise<void> {
     return this.inOrder(async () => {
       this.opener.forget(sender);
+      this.data.forget(sender);
       this.reports.delete(sender);
     });
   }

@@ -1,6 +1,8 @@
 // What the page and the frame worker say to each other. With external keys the worker derives all keys itself; automatic
 // ones come from the messages between devices, which the page opens.
 
+import type { Bytes } from "../bytes.ts";
+import type { DataRoute } from "../DataKeys.ts";
 import type { KeyId } from "../KeyId.ts";
 import type { MediaKey, PublishedKeys, SuiteName } from "../KeyProvider.ts";
 
@@ -39,6 +41,10 @@ export type ToWorker =
   | { readonly type: "install-key"; readonly key: MediaKey }
   /** Forget receive keys of a sender: of one generation, or all. */
   | { readonly type: "remove-keys"; readonly sender: number; readonly generation: number | undefined }
+  /** Seal a data message with the own key. Answered by `data`. */
+  | { readonly type: "seal-data"; readonly ticket: number; readonly plain: Bytes; readonly route: DataRoute }
+  /** Open a data message that came by one of these routes. Answered by `data`. */
+  | { readonly type: "open-data"; readonly ticket: number; readonly sealed: Bytes; readonly routes: readonly DataRoute[] }
   /** Firefox: make key frames on all video senders. */
   | { readonly type: "key-frame" }
   /** A sender's picture has another size from here, and its layers other scales. */
@@ -67,6 +73,8 @@ export type FromWorker =
   | { readonly type: "report"; readonly own: SealReport; readonly senders: readonly SenderReport[] }
   /** The frames in a slot now open with this sender's key: sent on every change. */
   | { readonly type: "slot-sender"; readonly slot: string; readonly sender: number }
+  /** Sealed, or opened with the key of `sender`; undefined when there is no key that does. */
+  | { readonly type: "data"; readonly ticket: number; readonly bytes: Bytes | undefined; readonly sender: number | undefined }
   /** The key of `use-key` seals from here on. */
   | { readonly type: "using"; readonly ticket: number }
   /** Automatic keys: a frame opened with this key, or names one that is not there. Not told for every frame. */

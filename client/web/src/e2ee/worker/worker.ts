@@ -84,6 +84,15 @@ scope.onmessage = ({ data }) => {
     case "remove-keys":
       keys.removeKeys(data.sender, data.generation).catch(fail);
       break;
+    case "seal-data":
+      post({ type: "data", ticket: data.ticket, bytes: keys.data.seal(data.plain, data.route), sender: undefined });
+      break;
+    case "open-data": {
+      let opened;
+      for (const route of data.routes) opened ??= keys.data.open(data.sealed, route);
+      post({ type: "data", ticket: data.ticket, bytes: opened?.plain, sender: opened?.sender });
+      break;
+    }
     case "key-frame":
       for (const sender of senders) sender.generateKeyFrame?.().catch(() => undefined);
       break;

@@ -77,7 +77,11 @@ export class SecurityPanel {
     const wanted = JSON.stringify([code, lines, this.opened]);
     if (wanted === this.drawn) return;
     this.drawn = wanted;
-    this.code.replaceChildren(code === undefined ? "Exchanging keys…" : codeElement(code));
+    this.code.replaceChildren(
+      ...(code === undefined
+        ? ["Exchanging keys…"]
+        : [codeElement(code), el("small", {}, code.emoji.map((index) => EMOJI[index]![1]).join(", "))]),
+    );
     this.list.replaceChildren(...members.map((each) => this.row(each)));
   }
 

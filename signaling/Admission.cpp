@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "signaling/Identifiers.hpp"
+#include "signaling/Invitations.hpp"
 
 namespace sotto::signaling {
 namespace {
@@ -10,6 +11,7 @@ namespace {
 /// Long enough that ids never meet by chance (2^64) and secrets cannot be guessed (2^128).
 constexpr size_t idBytes = 8;
 constexpr size_t secretBytes = 16;
+constexpr size_t callBytes = 16;
 /// Private use (RFC 6455 section 7.4.2): the same device has connected anew.
 constexpr uint16_t closeReplaced = 4001;
 
@@ -19,9 +21,13 @@ Admission::Admission(Directory& directory, MediaControl& media, CloseSocket clos
     : directory_(directory), media_(media), closeSocket_(std::move(closeSocket)) {}
 
 Result<ParticipantPtr> Admission::join(uint64_t id, const JoinRequest& request,
-                                       const std::shared_ptr<Connection>& connection, uint64_t connectionId) {
+                                       const std::shared_ptr<Connection>& connection, uint64_t connectionId,
+                                       const DeviceName* device) {
   const auto claims = authorize(request);
   if (!claims) return tl::make_unexpected(claims.error());
+  if (device != nullptr && *device != DeviceName{claims->user, claims->device}) {
+    return refuse(ErrorCode::Forbidden, "this socket belongs to another device");
+  }
   if (const ParticipantPtr participant = resumable(request, *claims)) {
     resume(id, participant, connection, connectionId);
     return participant;
@@ -55,6 +61,7 @@ Result<ParticipantPtr> Admission::join(uint64_t id, const JoinRequest& request,
     leave(former, "removed");
   }
   ++directory_.metrics.joins;
+  uninviteArrived(**room, *participant);
   sendReply(id, *participant, false);
   if (!(*room)->speakers.empty()) participant->send(speakersEvent((*room)->speakers));
   (*room)->broadcast(participantJoinedEvent(participant->view), participant.get());
@@ -77,6 +84,10 @@ Result<TokenClaims> Admission::authorize(const JoinRequest& request) const {
     countFault(claims.error().fault);
     return tl::make_unexpected(claims.error().error);
   }
+  if (claims->room.empty()) {
+    countFault(TokenFault::Claims);
+    return refuse(ErrorCode::Unauthorized, "the token names no room, so it cannot join one");
+  }
   if (request.room && *request.room != claims->room) {
     countFault(TokenFault::OtherRoom);
     return refuse(ErrorCode::Unauthorized, "the token is for another room");
@@ -85,11 +96,16 @@ Result<TokenClaims> Admission::authorize(const JoinRequest& request) const {
     if (request.suites.empty()) {
       return refuse(ErrorCode::E2eeRequired, "this room is for clients that seal their media end to end");
     }
+    const auto suites = directory_.suitesOf(claims->room);
     const bool allowed =
-        std::any_of(request.suites.begin(), request.suites.end(), [&settings](const auto& suite) {
-          return std::find(settings.suites.begin(), settings.suites.end(), suite) != settings.suites.end();
+        std::any_of(request.suites.begin(), request.suites.end(), [&suites](const auto& suite) {
+          return std::find(suites.begin(), suites.end(), suite) != suites.end();
         });
-    if (!allowed) return refuse(ErrorCode::SuiteNotAllowed, "none of your suites is allowed in this room");
+    if (!allowed) {
+      std::string list;
+      for (const std::string& suite : suites) list += (list.empty() ? "" : ", ") + suite;
+      return refuse(ErrorCode::SuiteNotAllowed, "this room takes only these suites: " + list);
+    }
   }
   return *std::move(claims);
 }
@@ -117,7 +133,8 @@ Result<RoomPtr> Admission::roomFor(const std::string& name, bool replacesOne) {
     return refuse(ErrorCode::TooManyRooms,
                   "the server is full: " + std::to_string(limits.rooms) + " rooms are allowed");
   }
-  const RoomPtr room = std::make_shared<Room>(name, directory_.policyOf(name));
+  const RoomPtr room =
+      std::make_shared<Room>(name, randomHex(directory_.random, callBytes), directory_.policyOf(name));
   directory_.rooms[name] = room;
   return room;
 }
@@ -148,6 +165,9 @@ void Admission::sendReply(uint64_t id, const Participant& participant, bool resu
   reply.roster = participant.room->rosterFor(participant);
   reply.room = participant.room->name();
   reply.e2ee = participant.room->e2ee();
+  reply.call = participant.room->call();
+  reply.invited = participant.room->invited;
+  reply.suites = directory_.suitesOf(participant.room->name());
   participant.send(joinReply(id, reply, directory_.settings.limits));
 }
 

@@ -19,9 +19,11 @@ class Admission {
   using CloseSocket = std::function<void(uint64_t connectionId, uint16_t code, const std::string& reason)>;
   Admission(Directory& directory, MediaControl& media, CloseSocket closeSocket);
 
-  /// Answers `id` on the connection and tells the others; or gives the error to answer with.
+  /// Answers `id` on the connection and tells the others; or gives the error to answer with. `device`: whose
+  /// socket it is already (null: nobody's).
   Result<ParticipantPtr> join(uint64_t id, const JoinRequest& request,
-                              const std::shared_ptr<Connection>& connection, uint64_t connectionId);
+                              const std::shared_ptr<Connection>& connection, uint64_t connectionId,
+                              const DeviceName* device = nullptr);
   /// Takes the participant out of its room; the room is closed when it was the last. `reason` as in the event
   /// `participant-left`.
   void leave(const ParticipantPtr& participant, std::string_view reason);

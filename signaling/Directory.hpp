@@ -37,6 +37,9 @@ struct Directory {
   control::E2eePolicy policyOf(const std::string& room) const {
     return settings.e2eeOfRoom ? settings.e2eeOfRoom(room) : settings.e2ee;
   }
+  std::vector<std::string> suitesOf(const std::string& room) const {
+    return settings.suitesOfRoom ? settings.suitesOfRoom(room) : settings.suites;
+  }
   void count(const RequestError& error) { ++metrics.errors[static_cast<size_t>(error.code)]; }
 };
 

@@ -163,7 +163,7 @@ void MediaControl::takeUpOffer(const ParticipantPtr& participant) {
   offer.pending = *std::exchange(participant->pendingOffer, std::nullopt);
   offer.placementAttempt = room->placementAttempt;
   const OfferRequest& request = offer.pending.request;
-  const auto& suites = directory_.settings.suites;
+  const auto suites = directory_.suitesOf(participant->room->name());
   if (request.suite && std::find(suites.begin(), suites.end(), *request.suite) == suites.end()) {
     return failOffer(participant, offer.pending,
                      {ErrorCode::SuiteNotAllowed, "this suite is not allowed here", 0, {}, {}});

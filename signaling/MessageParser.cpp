@@ -2,105 +2,23 @@
 // key.
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <nlohmann/json.hpp>
-#include <stdexcept>
 
 #include "signaling/Identifiers.hpp"
+#include "signaling/JsonReader.hpp"
 #include "signaling/Messages.hpp"
+#include "signaling/SendReader.hpp"
+#include "signaling/Tokens.hpp"
 
 namespace sotto::signaling {
 namespace {
 
-using nlohmann::json;
+using namespace reading;
 
-/// The deepest message of the protocol nests three levels; what a participant publishes in `e2ee` may add
-/// some.
-constexpr size_t maxDepth = 16;
-/// 2^53: beyond it, JavaScript clients could not tell ids apart.
-constexpr uint64_t maxInteger = uint64_t{1} << 53;
 constexpr uint64_t maxPriority = 100;
 constexpr uint64_t maxHeight = 65535;
 constexpr size_t maxListedSuites = 16;
 /// Ids and secrets are ours, and short; tokens are bounded by verifyToken().
 constexpr size_t maxIdBytes = 128;
-
-/// Thrown within this file only, to leave a half-read message.
-struct Refusal {
-  RequestError error;
-};
-
-[[noreturn]] void bad(std::string message) {
-  throw Refusal{{ErrorCode::BadMessage, std::move(message), 0, {}, {}}};
-}
-
-/// Whether brackets nest deeper than maxDepth; strings are skipped.
-bool nestsTooDeep(std::string_view text) {
-  size_t depth = 0;
-  bool inString = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (inString) {
-      if (c == '\\') ++i;
-      if (c == '"') inString = false;
-    } else if (c == '"') {
-      inString = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > maxDepth) return true;
-    } else if ((c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
-}
-
-const json* find(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found == object.end() || found->is_null() ? nullptr : &*found;
-}
-
-std::string requireText(const json& object, const char* key, size_t maxBytes = SIZE_MAX) {
-  const json* value = find(object, key);
-  if (value == nullptr) bad(std::string("\"") + key + "\" is missing");
-  if (!value->is_string()) bad(std::string("\"") + key + "\" must be a string");
-  const auto& found = value->get_ref<const std::string&>();
-  if (found.size() > maxBytes) bad(std::string("\"") + key + "\" is too long");
-  return found;
-}
-
-uint64_t integer(const json& object, const char* key, uint64_t max,
-                 std::optional<uint64_t> absent = std::nullopt) {
-  const json* value = find(object, key);
-  if (value == nullptr) {
-    if (!absent) bad(std::string("\"") + key + "\" is missing");
-    return *absent;
-  }
-  // Some JSON writers make 5.0 of 5.
-  const double number = value->is_number() ? value->get<double>() : -1;
-  if (!(number >= 0) || number > static_cast<double>(max) || std::floor(number) != number) {
-    bad(std::string("\"") + key + "\" must be a whole number in 0.." + std::to_string(max));
-  }
-  return static_cast<uint64_t>(number);
-}
-
-bool boolean(const json& object, const char* key) {
-  const json* value = find(object, key);
-  if (value == nullptr || !value->is_boolean()) bad(std::string("\"") + key + "\" must be true or false");
-  return value->get<bool>();
-}
-
-const json& list(const json& object, const char* key, size_t maxEntries) {
-  const json* value = find(object, key);
-  if (value == nullptr || !value->is_array()) bad(std::string("\"") + key + "\" must be a list");
-  if (value->size() > maxEntries) {
-    bad(std::string("\"") + key + "\" has more than " + std::to_string(maxEntries) + " entries");
-  }
-  for (const auto& entry : *value) {
-    if (!entry.is_object() && !entry.is_string())
-      bad(std::string("\"") + key + "\" has an entry of a wrong type");
-  }
-  return *value;
-}
 
 control::TrackSource source(const json& object, const char* key) {
   const std::string name = requireText(object, key, maxIdBytes);
@@ -109,11 +27,6 @@ control::TrackSource source(const json& object, const char* key) {
     if (name == sourceName(candidate)) return candidate;
   }
   bad(std::string("\"") + key + "\" must be microphone, camera or screen");
-}
-
-const json& objectEntry(const json& entry, const char* key) {
-  if (!entry.is_object()) bad(std::string("\"") + key + "\" must hold objects");
-  return entry;
 }
 
 JoinRequest parseJoin(const json& message) {
@@ -190,6 +103,24 @@ RateCapRequest parseRateCap(const json& message) {
   return {integer(message, "bitsPerSecond", maxInteger)};
 }
 
+AttachRequest parseAttach(const json& message) {
+  AttachRequest attach;
+  if (find(message, "token") != nullptr) attach.token = requireText(message, "token");
+  attach.after = integer(message, "after", maxInteger, 0);
+  return attach;
+}
+
+std::vector<std::string> parseUsers(const json& message, const Limits& limits) {
+  std::vector<std::string> users;
+  for (const auto& user : list(message, "users", limits.invitedPerRoom)) {
+    if (!user.is_string() || !isDisplayable(user.get_ref<const std::string&>(), maxNameBytes)) {
+      bad("\"users\" must hold names of 1 to 128 bytes without control characters");
+    }
+    users.push_back(user.get<std::string>());
+  }
+  return users;
+}
+
 RequestMessage parseBody(const json& message, const std::string& type, const Limits& limits) {
   if (type == "join") return parseJoin(message);
   if (type == "offer") return parseOffer(message, limits);
@@ -198,7 +129,12 @@ RequestMessage parseBody(const json& message, const std::string& type, const Lim
   if (type == "rate-cap") return parseRateCap(message);
   if (type == "leave") return LeaveRequest{};
   if (type == "ping") return PingRequest{};
-  throw Refusal{{ErrorCode::UnknownType, "there is no request of this type", 0, {}, {}}};
+  if (type == "attach") return parseAttach(message);
+  if (type == "send") return readSend(message, limits.messages);
+  if (type == "ack") return AckRequest{integer(message, "upTo", maxInteger)};
+  if (type == "invite") return InviteRequest{parseUsers(message, limits), true};
+  if (type == "uninvite") return InviteRequest{parseUsers(message, limits), false};
+  bad("there is no request of this type", ErrorCode::UnknownType);
 }
 
 }  // namespace
@@ -206,13 +142,7 @@ RequestMessage parseBody(const json& message, const std::string& type, const Lim
 tl::expected<ClientMessage, MessageFailure> parseMessage(std::string_view text, const Limits& limits) {
   MessageFailure failure;
   try {
-    if (text.size() > limits.messageBytes) {
-      bad("the message has more than " + std::to_string(limits.messageBytes) + " bytes");
-    }
-    if (nestsTooDeep(text)) bad("the message nests deeper than " + std::to_string(maxDepth) + " levels");
-    const json message = json::parse(text.begin(), text.end(), nullptr, false);
-    if (message.is_discarded()) bad("the message is not JSON");
-    if (!message.is_object()) bad("the message must be a JSON object");
+    const json message = parseObject(text, limits.messageBytes);
     const uint64_t id = integer(message, "id", maxInteger);
     if (id == 0) bad("\"id\" must be positive");
     const std::string type = requireText(message, "type");

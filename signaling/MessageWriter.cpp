@@ -1,17 +1,13 @@
 // Replies and events as JSON text. Strings that are not UTF-8 (they come from a client's SDP at worst) are
 // repaired.
-#include <nlohmann/json.hpp>
-
+#include "signaling/JsonReader.hpp"
 #include "signaling/Messages.hpp"
 
 namespace sotto::signaling {
 namespace {
 
-using nlohmann::json;
-
-std::string dump(const json& message) {
-  return message.dump(-1, ' ', false, json::error_handler_t::replace);
-}
+using reading::dump;
+using reading::json;
 
 json reply(uint64_t id) {
   return {{"reply", id}, {"ok", true}};
@@ -61,6 +57,7 @@ json toJson(const RequestError& error) {
   if (error.line != 0) object["details"]["line"] = error.line;
   if (!error.text.empty()) object["details"]["text"] = error.text;
   if (!error.versions.empty()) object["details"]["versions"] = error.versions;
+  if (error.retryAfter != 0) object["details"]["retryAfter"] = error.retryAfter;
   return object;
 }
 
@@ -77,7 +74,11 @@ std::string joinReply(uint64_t id, const JoinReply& joined, const Limits& limits
   message["self"] = toJson(joined.self);
   message["roster"] = json::array();
   for (const auto& participant : joined.roster) message["roster"].push_back(toJson(participant));
-  message["room"] = {{"name", joined.room}, {"e2ee", policyName(joined.e2ee)}};
+  message["room"] = {{"name", joined.room},
+                     {"e2ee", policyName(joined.e2ee)},
+                     {"call", joined.call},
+                     {"invited", joined.invited},
+                     {"suites", joined.suites}};
   message["limits"] = {{"audioSlots", limits.audioSlots},
                        {"videoSlots", limits.videoSlots},
                        {"tracks", limits.tracks},
@@ -185,6 +186,32 @@ std::string stoppingEvent(const std::string& reason) {
 std::string removedEvent(std::string_view reason) {
   json message = event("removed");
   message["reason"] = reason;
+  return dump(message);
+}
+
+std::string attachReply(uint64_t id, const DeviceName& device, size_t pending) {
+  json message = reply(id);
+  message["user"] = device.user;
+  message["device"] = device.device;
+  message["pending"] = pending;
+  return dump(message);
+}
+
+std::string sendReply(uint64_t id, const SendResult& result) {
+  json message = reply(id);
+  message.update(json::parse(sendResultJson(result)));
+  return dump(message);
+}
+
+std::string inviteReply(uint64_t id, const std::vector<std::string>& users) {
+  json message = reply(id);
+  message["users"] = users;
+  return dump(message);
+}
+
+std::string invitedEvent(const std::vector<std::string>& users) {
+  json message = event("invited");
+  message["users"] = users;
   return dump(message);
 }
 

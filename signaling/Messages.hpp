@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "media/control/Messages.hpp"
+#include "signaling/KeyMessages.hpp"
 #include "signaling/Negotiation.hpp"
 #include "signaling/RequestError.hpp"
 #include "signaling/Settings.hpp"
@@ -53,8 +54,22 @@ struct RateCapRequest {
 struct LeaveRequest {};
 struct PingRequest {};
 
-using RequestMessage = std::variant<JoinRequest, OfferRequest, SubscribeRequest, MuteRequest, RateCapRequest,
-                                    LeaveRequest, PingRequest>;
+/// This socket is to get the messages of its device (docs/directory.md).
+struct AttachRequest {
+  std::string token;   ///< may be empty once joined
+  uint64_t after = 0;  ///< messages up to this one are known already
+};
+struct AckRequest {
+  uint64_t upTo = 0;
+};
+struct InviteRequest {
+  std::vector<std::string> users;
+  bool invite = true;  ///< false: uninvite
+};
+
+using RequestMessage =
+    std::variant<JoinRequest, OfferRequest, SubscribeRequest, MuteRequest, RateCapRequest, LeaveRequest,
+                 PingRequest, AttachRequest, SendRequest, AckRequest, InviteRequest>;
 struct ClientMessage {
   uint64_t id = 0;
   RequestMessage body;
@@ -93,6 +108,9 @@ struct JoinReply {
   std::vector<ParticipantView> roster;  ///< the others
   std::string room;
   control::E2eePolicy e2ee = control::E2eePolicy::Required;
+  std::string call;                  ///< names the call: 32 hexadecimal digits
+  std::vector<std::string> invited;  ///< users
+  std::vector<std::string> suites;   ///< that may be used in the room
 };
 
 std::string okReply(uint64_t id);
@@ -112,6 +130,10 @@ std::string dataChannelEvent(bool open, const std::string& reason);
 std::string mediaRestartEvent(const std::string& reason);
 std::string stoppingEvent(const std::string& reason);
 std::string removedEvent(std::string_view reason);
+std::string attachReply(uint64_t id, const DeviceName& device, size_t pending);
+std::string sendReply(uint64_t id, const SendResult& result);
+std::string inviteReply(uint64_t id, const std::vector<std::string>& users);
+std::string invitedEvent(const std::vector<std::string>& users);
 std::string errorEvent(const RequestError& error);
 
 }  // namespace sotto::signaling

@@ -10,7 +10,8 @@ std::string_view errorCodeName(ErrorCode code) {
       "e2ee_required",   "suite_not_allowed", "room_full",           "too_many_rooms", "too_many_slots",
       "too_many_tracks", "bad_sdp",           "no_common_codec",     "not_joined",     "already_joined",
       "bad_slot",        "unknown_track",     "unknown_participant", "rate_limited",   "media_unavailable",
-      "internal"};
+      "bad_key",         "duplicate_prekey",  "unknown_user",        "unknown_device", "not_found",
+      "too_large",       "quota_exceeded",    "storage_failed",      "internal"};
   return names[static_cast<size_t>(code)];
 }
 

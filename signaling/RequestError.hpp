@@ -10,7 +10,7 @@
 
 namespace sotto::signaling {
 
-/// The codes of docs/signaling.md, in its order.
+/// The codes of docs/signaling.md and docs/directory.md, in their order.
 enum class ErrorCode {
   BadMessage,
   UnknownType,
@@ -32,6 +32,14 @@ enum class ErrorCode {
   UnknownParticipant,
   RateLimited,
   MediaUnavailable,
+  BadKey,
+  DuplicatePrekey,
+  UnknownUser,
+  UnknownDevice,
+  NotFound,
+  TooLarge,
+  QuotaExceeded,
+  StorageFailed,
   Internal,
 };
 constexpr size_t errorCodeCount = static_cast<size_t>(ErrorCode::Internal) + 1;
@@ -47,6 +55,8 @@ struct RequestError {
   std::string text;
   /// With UnsupportedVersion: the versions that are spoken.
   std::vector<int> versions;
+  /// With RateLimited: seconds after which another try may succeed; 0: not known.
+  uint32_t retryAfter = 0;
 };
 
 template <typename T>

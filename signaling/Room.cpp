@@ -17,6 +17,11 @@ ParticipantPtr Room::findDevice(const std::string& user, const std::string& devi
   return nullptr;
 }
 
+bool Room::hasUser(const std::string& user) const {
+  return std::any_of(participants_.begin(), participants_.end(),
+                     [&user](const auto& entry) { return entry.second->view.user == user; });
+}
+
 std::optional<uint16_t> Room::drawSender() {
   if (lastSender_ == std::numeric_limits<uint16_t>::max()) return std::nullopt;
   return ++lastSender_;

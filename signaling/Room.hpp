@@ -77,17 +77,22 @@ using ParticipantPtr = std::shared_ptr<Participant>;
 
 class Room {
  public:
-  Room(std::string name, control::E2eePolicy e2ee) : name_(std::move(name)), e2ee_(e2ee) {}
+  /// `call` names what happens in this room from now until it is empty: 32 hexadecimal digits.
+  Room(std::string name, std::string call, control::E2eePolicy e2ee)
+      : name_(std::move(name)), call_(std::move(call)), e2ee_(e2ee) {}
   Room(const Room&) = delete;
   Room& operator=(const Room&) = delete;
 
   const std::string& name() const { return name_; }
+  const std::string& call() const { return call_; }
   control::E2eePolicy e2ee() const { return e2ee_; }
   const std::unordered_map<std::string, ParticipantPtr>& participants() const { return participants_; }
   /// Null when nobody has this id.
   ParticipantPtr find(const std::string& id) const;
   /// The session of this device of this user; null when there is none.
   ParticipantPtr findDevice(const std::string& user, const std::string& device) const;
+
+  bool hasUser(const std::string& user) const;
 
   /// 1..65535, each once in the room's life; none when they are used up.
   std::optional<uint16_t> drawSender();
@@ -105,9 +110,11 @@ class Room {
   /// Counts placements, so that a late answer about an earlier one is known as such.
   uint64_t placementAttempt = 0;
   std::vector<control::SpeakersChanged::Speaker> speakers;
+  /// Users who are invited and not in the room, in the order of their invitation.
+  std::vector<std::string> invited;
 
  private:
-  std::string name_;
+  std::string name_, call_;
   control::E2eePolicy e2ee_;
   std::unordered_map<std::string, ParticipantPtr> participants_;
   uint16_t lastSender_ = 0;

@@ -8,8 +8,10 @@
 
 #include "signaling/Admission.hpp"
 #include "signaling/DeadlineQueue.hpp"
+#include "signaling/DeviceRequests.hpp"
 #include "signaling/Directory.hpp"
 #include "signaling/Identifiers.hpp"
+#include "signaling/Invitations.hpp"
 #include "signaling/MediaControl.hpp"
 #include "signaling/Messages.hpp"
 #include "signaling/TokenBucket.hpp"
@@ -38,11 +40,36 @@ RequestError rateLimited(std::string message) {
   return {ErrorCode::RateLimited, std::move(message), 0, {}, {}};
 }
 
+void addKeyCounters(std::vector<control::Counter>& list, const KeyDirectory::Counters& keys,
+                    const Mailboxes& mailboxes) {
+  const Mailboxes::Counters& messages = mailboxes.counters();
+  list.insert(list.end(), {{"devices_attached", mailboxes.attached()},
+                           {"mailboxes_loaded", mailboxes.loaded()},
+                           {"keys_registrations_total", keys.registrations},
+                           {"keys_refused_signatures_total", keys.refusedKeys},
+                           {"keys_one_time_handed_out_total", keys.handedOut},
+                           {"keys_bundles_without_one_time_total", keys.withoutOneTime},
+                           {"keys_fetches_limited_total", keys.limited},
+                           {"messages_accepted_total", messages.accepted},
+                           {"messages_relayed_total", messages.relayed},
+                           {"messages_delivered_total", messages.delivered},
+                           {"messages_acknowledged_total", messages.acknowledged},
+                           {"messages_expired_sends_total", messages.expired},
+                           {"messages_repeated_total", messages.repeated},
+                           {"messages_refused_total{reason=\"full\"}", messages.full},
+                           {"messages_refused_total{reason=\"unknown\"}", messages.unknown},
+                           {"messages_refused_total{reason=\"rate\"}", messages.limited},
+                           {"messages_refused_total{reason=\"storage\"}", messages.failed}});
+}
+
 }  // namespace
 
-struct Service::Impl {
-  Impl(Settings settings, MediaPlane& mediaPlane, base::Random& random)
+struct Service::Impl final : SocketAnswers {
+  Impl(Settings settings, MediaPlane& mediaPlane, base::Random& random, Storage& storage)
       : directory(std::move(settings), mediaPlane, random),
+        mailboxes(storage, random, directory.settings.limits.messages, directory.now),
+        keys(storage, directory.settings.limits.directory, directory.now, mailboxes),
+        devices(directory, keys, mailboxes, *this),
         media(directory, [this](const ParticipantPtr& participant) { continueWaiting(participant); }),
         admission(directory, media, [this](uint64_t id, uint16_t code, const std::string& reason) {
           close(id, code, reason);
@@ -53,8 +80,20 @@ struct Service::Impl {
     TokenBucket bucket;
     unsigned strikes = 0;
     base::Timestamp lastStrike = base::Timestamp::minusInfinity();
-    ParticipantPtr participant;  ///< null until it has joined
+    ParticipantPtr participant;        ///< null until it has joined
+    std::optional<DeviceName> device;  ///< once it has joined or attached
+    bool attached = false;
   };
+
+  bool isOpen(uint64_t id) const override { return sockets.contains(id); }
+  void answer(uint64_t id, const std::string& text) override {
+    const auto found = sockets.find(id);
+    if (found != sockets.end()) found->second.connection->send(text);
+  }
+  void refuseRequest(uint64_t id, uint64_t request, const RequestError& error) override {
+    const auto found = sockets.find(id);
+    if (found != sockets.end()) tellError(found->second, request, error);
+  }
 
   void open(ConnectionId id, std::shared_ptr<Connection> connection) {
     ++directory.metrics.connections;
@@ -69,7 +108,7 @@ struct Service::Impl {
     const Limits& limits = settings.limits;
     sockets.emplace(
         id, Socket{std::move(connection), TokenBucket(limits.messagesPerSecond, limits.messageBurst, now), 0,
-                   base::Timestamp::minusInfinity(), nullptr});
+                   base::Timestamp::minusInfinity(), nullptr, std::nullopt, false});
     joinDeadlines.add(now + settings.joinTimeout, id);
   }
 
@@ -77,14 +116,15 @@ struct Service::Impl {
   void close(ConnectionId id, uint16_t code, const std::string& reason) {
     const auto found = sockets.find(id);
     if (found == sockets.end()) return;
-    const std::shared_ptr<Connection> connection = found->second.connection;
-    const ParticipantPtr participant = found->second.participant;
+    const Socket socket = std::move(found->second);
     sockets.erase(found);
-    connection->close(code, reason);
-    lost(id, participant);
+    socket.connection->close(code, reason);
+    lost(id, socket);
   }
 
-  void lost(ConnectionId id, const ParticipantPtr& participant) {
+  void lost(ConnectionId id, const Socket& socket) {
+    const ParticipantPtr& participant = socket.participant;
+    if (socket.attached) mailboxes.detach(*socket.device, id);
     if (participant && participant->room != nullptr && participant->connectionId == id &&
         participant->connection) {
       admission.detach(participant);
@@ -131,6 +171,7 @@ struct Service::Impl {
     if (std::holds_alternative<PingRequest>(message.body)) {
       return socket.connection->send(pingReply(message.id, directory.now.unixMs));
     }
+    if (dispatchDevice(id, socket, message)) return;
     const bool joins = std::holds_alternative<JoinRequest>(message.body);
     if (!socket.participant && !joins) {
       return tellError(socket, message.id,
@@ -141,6 +182,9 @@ struct Service::Impl {
     }
     if (joins) return join(id, socket, message.id, std::get<JoinRequest>(message.body));
     if (std::holds_alternative<LeaveRequest>(message.body)) return leave(id, socket, message.id);
+    if (const auto* invitation = std::get_if<InviteRequest>(&message.body)) {
+      return invite(socket, message.id, *invitation);
+    }
     if (socket.participant->waiting.size() >= maxWaiting) {
       return tellError(socket, message.id, rateLimited("too many requests wait for their answers"));
     }
@@ -149,11 +193,48 @@ struct Service::Impl {
     continueWaiting(participant);
   }
 
+  /// What needs no room. False for other requests.
+  bool dispatchDevice(ConnectionId id, Socket& socket, ClientMessage& message) {
+    if (const auto* attach = std::get_if<AttachRequest>(&message.body)) {
+      const auto device = devices.identify(*attach, socket.device ? &*socket.device : nullptr);
+      if (!device) return tellError(socket, message.id, device.error()), true;
+      socket.device = *device;
+      socket.attached = true;
+      devices.attach(id, message.id, *attach, *device, socket.connection);
+      return true;
+    }
+    auto* send = std::get_if<SendRequest>(&message.body);
+    const auto* ack = std::get_if<AckRequest>(&message.body);
+    if (send == nullptr && ack == nullptr) return false;
+    if (!socket.device) {
+      tellError(socket, message.id,
+                {ErrorCode::NotJoined, "this socket is nobody's yet: attach or join first", 0, {}, {}});
+    } else if (send != nullptr) {
+      devices.send(id, message.id, std::move(*send), *socket.device);
+    } else {
+      devices.acknowledge(id, message.id, *ack, *socket.device);
+    }
+    return true;
+  }
+
+  void invite(Socket& socket, uint64_t request, const InviteRequest& body) {
+    const Participant& participant = *socket.participant;
+    if (!participant.mayPublish) {
+      return tellError(socket, request,
+                       {ErrorCode::Forbidden, "inviting needs the grant to publish", 0, {}, {}});
+    }
+    const auto changed =
+        changeInvited(*participant.room, body.users, body.invite, directory.settings.limits.invitedPerRoom);
+    if (!changed) return tellError(socket, request, changed.error());
+    socket.connection->send(inviteReply(request, participant.room->invited));
+  }
+
   void join(ConnectionId id, Socket& socket, uint64_t request, const JoinRequest& body) {
     const std::shared_ptr<Connection> connection = socket.connection;
-    auto joined = admission.join(request, body, connection, id);
+    auto joined = admission.join(request, body, connection, id, socket.device ? &*socket.device : nullptr);
     if (!joined) return tellError(socket, request, joined.error());
     socket.participant = std::move(*joined);
+    socket.device = {socket.participant->view.user, socket.participant->view.device};
   }
 
   /// A message brought out an error in this program. What it left half done is unknown, so the session ends
@@ -168,6 +249,7 @@ struct Service::Impl {
     directory.count(error);
     socket.connection->send(errorEvent(error));
     socket.connection->close(closeInternalError, "internal error");
+    if (socket.attached) mailboxes.detach(*socket.device, id);
     if (!socket.participant) return;
     socket.participant->connection.reset();
     admission.leave(socket.participant, "removed");
@@ -200,12 +282,13 @@ struct Service::Impl {
   void time() {
     while (const auto id = joinDeadlines.takeDue(directory.now.monotonic)) {
       const auto found = sockets.find(*id);
-      if (found == sockets.end() || found->second.participant) continue;
+      if (found == sockets.end() || found->second.device) continue;
       ++directory.metrics.closedForSilence;
       close(*id, closePolicy, "no join in time");
     }
     admission.onTime();
     media.onTime();
+    mailboxes.onTime();
   }
 
   void stop(const std::string& reason) {
@@ -216,6 +299,7 @@ struct Service::Impl {
       socket.connection->send(text);
       socket.connection->close(closeGoingAway, "stopping");
       if (socket.participant) socket.participant->connection.reset();
+      if (socket.attached) mailboxes.detach(*socket.device, id);
     }
     sockets.clear();
     joinDeadlines.clear();
@@ -224,6 +308,9 @@ struct Service::Impl {
   std::vector<control::Counter> counters() const;
 
   Directory directory;
+  Mailboxes mailboxes;
+  KeyDirectory keys;
+  DeviceRequests devices;
   MediaControl media;
   Admission admission;
   std::unordered_map<ConnectionId, Socket> sockets;
@@ -254,6 +341,7 @@ std::vector<control::Counter> Service::Impl::counters() const {
       {"signaling_closed_total{reason=\"no_join\"}", m.closedForSilence},
       {"signaling_closed_total{reason=\"internal\"}", m.closedForFault},
   };
+  addKeyCounters(list, keys.counters(), mailboxes);
   for (size_t i = 0; i < m.tokenFaults.size(); ++i) {
     const std::string reason(tokenFaultName(static_cast<TokenFault>(i)));
     list.push_back({"signaling_tokens_refused_total{reason=\"" + reason + "\"}", m.tokenFaults[i]});
@@ -265,8 +353,8 @@ std::vector<control::Counter> Service::Impl::counters() const {
   return list;
 }
 
-Service::Service(Settings settings, MediaPlane& mediaPlane, base::Random& random)
-    : impl_(std::make_unique<Impl>(std::move(settings), mediaPlane, random)) {}
+Service::Service(Settings settings, MediaPlane& mediaPlane, base::Random& random, Storage& storage)
+    : impl_(std::make_unique<Impl>(std::move(settings), mediaPlane, random, storage)) {}
 Service::~Service() = default;
 
 ConnectionId Service::onOpen(std::shared_ptr<Connection> connection, Now now) {
@@ -289,9 +377,9 @@ void Service::onClose(ConnectionId id, Now now) {
   impl_->directory.now = now;
   const auto found = impl_->sockets.find(id);
   if (found == impl_->sockets.end()) return;
-  const ParticipantPtr participant = found->second.participant;
+  const Impl::Socket socket = std::move(found->second);
   impl_->sockets.erase(found);
-  impl_->lost(id, participant);
+  impl_->lost(id, socket);
 }
 
 void Service::onTime(Now now) {
@@ -300,8 +388,8 @@ void Service::onTime(Now now) {
 }
 
 base::Timestamp Service::nextDeadline() const {
-  return std::min(
-      {impl_->joinDeadlines.next(), impl_->admission.nextDeadline(), impl_->media.nextDeadline()});
+  return std::min({impl_->joinDeadlines.next(), impl_->admission.nextDeadline(), impl_->media.nextDeadline(),
+                   impl_->mailboxes.nextDeadline()});
 }
 
 void Service::onMediaEvent(const control::Event& event) {
@@ -316,22 +404,43 @@ void Service::stop(const std::string& reason) {
   impl_->stop(reason);
 }
 
-base::Expected<DevelopmentToken> Service::developmentToken(std::string_view room, std::string_view name,
-                                                           Now now) {
+base::Expected<DevelopmentToken> Service::developmentToken(const DevelopmentTokenRequest& request, Now now) {
   Directory& directory = impl_->directory;
   if (!directory.settings.development)
     return base::fail("development mode is off, so no tokens are issued here");
   constexpr size_t suffixBytes = 8;
   TokenClaims claims;
-  claims.room = room;
-  claims.name = name;
-  claims.user = "user-" + randomHex(directory.random, suffixBytes);
-  claims.device = "device-" + randomHex(directory.random, suffixBytes);
+  const auto named = [&directory](const std::string& wanted, const char* prefix) {
+    return wanted.empty() ? prefix + randomHex(directory.random, suffixBytes) : wanted;
+  };
+  claims.room = request.room;
+  claims.name = request.name;
+  claims.user = named(request.user, "user-");
+  claims.device = named(request.device, "device-");
   claims.expiresAt = (now.unixMs + directory.settings.developmentTokenLife.ms()) / 1000;
   auto token = issueToken(directory.settings.authSecret, claims);
   if (!token) return tl::make_unexpected(token.error());
   ++directory.metrics.tokensIssued;
   return DevelopmentToken{std::move(*token), claims.user, claims.device};
+}
+
+Result<TokenClaims> Service::authenticate(std::string_view token, Now now) {
+  impl_->directory.now = now;
+  auto claims = verifyToken(impl_->directory.settings.authSecret, token, now.unixMs / 1000);
+  if (claims) return *std::move(claims);
+  ++impl_->directory.metrics.tokenFaults[static_cast<size_t>(claims.error().fault)];
+  impl_->directory.count(claims.error().error);
+  return tl::make_unexpected(claims.error().error);
+}
+
+KeyDirectory& Service::keys(Now now) {
+  impl_->directory.now = now;
+  return impl_->keys;
+}
+
+Mailboxes& Service::mailboxes(Now now) {
+  impl_->directory.now = now;
+  return impl_->mailboxes;
 }
 
 std::vector<control::Counter> Service::counters() const {

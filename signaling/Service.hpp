@@ -14,13 +14,23 @@
 #include "media/control/Messages.hpp"
 #include "signaling/Clock.hpp"
 #include "signaling/Connection.hpp"
+#include "signaling/KeyDirectory.hpp"
+#include "signaling/Mailboxes.hpp"
 #include "signaling/MediaPlane.hpp"
 #include "signaling/Settings.hpp"
+#include "signaling/Tokens.hpp"
+#include "signaling/storage/Storage.hpp"
 
 namespace sotto::signaling {
 
 /// Names one socket for as long as the process lives; never 0, never reused.
 using ConnectionId = uint64_t;
+
+/// What `POST /api/token` asks for: `user` and `device` are drawn at random where they are empty; without a
+/// room the token is for keys and messages alone.
+struct DevelopmentTokenRequest {
+  std::string room, name, user, device;
+};
 
 /// What `POST /api/token` answers with in development mode.
 struct DevelopmentToken {
@@ -30,7 +40,8 @@ struct DevelopmentToken {
 class Service final : public MediaPlaneListener {
  public:
   /// References must outlive the service. `random` must be a CSPRNG outside of tests.
-  Service(Settings settings, MediaPlane& mediaPlane, base::Random& random);
+  /// The storage may answer after the service has gone: it is not heard then.
+  Service(Settings settings, MediaPlane& mediaPlane, base::Random& random, Storage& storage);
   ~Service() override;
 
   /// A socket has opened. The connection is kept until onClose() or until the service has closed it. May be
@@ -55,8 +66,13 @@ class Service final : public MediaPlaneListener {
   void stop(const std::string& reason);
 
   /// A token for whoever asks; an error (for a person) when development mode is off or an argument is bad.
-  /// `user` and `device` are drawn at random.
-  base::Expected<DevelopmentToken> developmentToken(std::string_view room, std::string_view name, Now now);
+  base::Expected<DevelopmentToken> developmentToken(const DevelopmentTokenRequest& request, Now now);
+
+  /// Who asks, by a token that need not name a room.
+  Result<TokenClaims> authenticate(std::string_view token, Now now);
+  /// The key directory and the mailboxes, for the HTTP API; `now` is the time of what is asked of them next.
+  KeyDirectory& keys(Now now);
+  Mailboxes& mailboxes(Now now);
 
   /// Names ending in `_total` only ever grow; the others are present values (rooms, participants,
   /// connections).

@@ -101,7 +101,7 @@ tl::expected<TokenClaims, TokenRefusal> readClaims(const json& object, int64_t u
   claims.notBefore = reader.time("nbf");
   if (!expiresAt) reader.complain("the token has no \"exp\"");
   claims.expiresAt = expiresAt.value_or(0);
-  claims.room = reader.text("room", std::nullopt);
+  claims.room = reader.text("room", "");
   claims.user = reader.text("sub", std::nullopt);
   claims.device = reader.text("device", "default");
   claims.name = reader.text("name", claims.user);
@@ -125,16 +125,17 @@ std::string_view tokenFaultName(TokenFault fault) {
 base::Expected<std::string> issueToken(const std::string& secret, const TokenClaims& claims) {
   if (secret.size() < minSecretBytes) return base::fail("the secret must have at least 32 bytes");
   for (const std::string* text : {&claims.room, &claims.user, &claims.device, &claims.name}) {
+    if (text == &claims.room && text->empty()) continue;
     if (!isDisplayable(*text, maxNameBytes)) {
       return base::fail("room and names must be text of 1 to 128 bytes without control characters");
     }
   }
-  json object{{"room", claims.room},
-              {"sub", claims.user},
+  json object{{"sub", claims.user},
               {"device", claims.device},
               {"name", claims.name},
               {"grants", {{"publish", claims.publish}, {"subscribe", claims.subscribe}}},
               {"exp", claims.expiresAt}};
+  if (!claims.room.empty()) object["room"] = claims.room;
   if (claims.notBefore) object["nbf"] = *claims.notBefore;
   jwt_t* raw = nullptr;
   if (jwt_new(&raw) != 0) return base::fail("no memory for a token");

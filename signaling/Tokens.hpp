@@ -18,7 +18,7 @@ constexpr size_t minSecretBytes = 32;
 constexpr size_t maxNameBytes = 128;
 
 struct TokenClaims {
-  std::string room;
+  std::string room;                  ///< empty: for keys and messages alone, joins nothing
   std::string user;                  ///< claim "sub"
   std::string device;                ///< "default" when the claim is absent
   std::string name;                  ///< shown to people; the user when the claim is absent

@@ -116,7 +116,7 @@ void Client::drop() {
   world.service.onClose(id, world.now());
 }
 
-World::World(Settings settings) : service(std::move(settings), media, random) {}
+World::World(Settings settings) : service(std::move(settings), media, random, storage) {}
 
 Settings World::defaults() {
   Settings settings;

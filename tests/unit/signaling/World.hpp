@@ -11,6 +11,7 @@
 
 #include "signaling/Service.hpp"
 #include "signaling/Tokens.hpp"
+#include "signaling/storage/MemoryStorage.hpp"
 
 namespace sotto::signaling::test {
 
@@ -124,6 +125,7 @@ class World {
   FakeMediaPlane media;
   base::SeededRandom random{42};
   base::Timestamp monotonic = base::Timestamp::millis(1'000'000);
+  MemoryStorage storage;
   Service service;
 };
 

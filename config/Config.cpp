@@ -9,6 +9,13 @@ E2ee Rooms::e2eeFor(std::string_view room) const {
   return e2ee;
 }
 
+const std::vector<Suite>& Rooms::suitesFor(std::string_view room) const {
+  for (const RoomPolicy& policy : policies) {
+    if (matches(policy.match, room)) return policy.suites;
+  }
+  return suites;
+}
+
 bool matches(std::string_view pattern, std::string_view name) {
   size_t p = 0;
   size_t n = 0;

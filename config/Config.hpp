@@ -25,6 +25,7 @@ struct Http {
   uint32_t requestTimeoutSeconds = 0;
   uint32_t maxHeaderBytes = 0;
   uint32_t maxBodyBytes = 0;
+  std::vector<std::string> allowedOrigins;  ///< "https://host[:port]", or "*" for all
 };
 
 /// Limits on one signaling client.
@@ -47,11 +48,13 @@ struct Media {
 };
 
 enum class E2ee { Required, Optional, Off };
+enum class Suite { Duo, Aes128Gcm, Aes256Gcm };
 
 /// A rule for rooms whose name matches a pattern of `*` and `?`.
 struct RoomPolicy {
   std::string match;
   E2ee e2ee = E2ee::Required;
+  std::vector<Suite> suites;
 };
 
 struct Rooms {
@@ -61,10 +64,43 @@ struct Rooms {
   uint32_t maxVideoSlots = 0;
   uint32_t audioSpeakers = 0;
   E2ee e2ee = E2ee::Required;
+  std::vector<Suite> suites;  ///< that may be used
   std::vector<RoomPolicy> policies;
 
-  /// What holds for a room of this name: the first matching policy, else `e2ee`.
+  /// What holds for a room of this name: the first matching policy, else what stands here.
   E2ee e2eeFor(std::string_view room) const;
+  const std::vector<Suite>& suitesFor(std::string_view room) const;
+};
+
+struct Storage {
+  std::string directory;
+};
+
+/// Limits on the key directory.
+struct Directory {
+  uint32_t maxOneTimePrekeys = 0;
+  uint32_t lowPrekeys = 0;
+  uint32_t maxDevices = 0;
+  uint32_t fetchesPerMinute = 0, fetchBurst = 0;
+  uint32_t targetFetchesPerMinute = 0, targetFetchBurst = 0;
+};
+
+/// Limits on messages between devices.
+struct Messages {
+  uint32_t keepDays = 0;
+  uint32_t mailboxMessages = 0, mailboxBytes = 0;
+  uint32_t sendsPerSecond = 0, sendBurst = 0;
+  uint32_t senderBytesPerSecond = 0, senderByteBurst = 0;
+  uint32_t maxRecipients = 0;
+  uint32_t maxBodyBytes = 0, maxSharedBytes = 0;
+  uint32_t windowMessages = 0, windowBytes = 0;
+};
+
+/// Limits on sealed files.
+struct Blobs {
+  uint64_t maxBytes = 0, userBytes = 0, totalBytes = 0;
+  uint32_t userBlobs = 0;
+  uint32_t keepDays = 0;
 };
 
 struct Auth {
@@ -87,6 +123,10 @@ struct Config {
   Media media;
   Rooms rooms;
   Auth auth;
+  Storage storage;
+  Directory directory;
+  Messages messages;
+  Blobs blobs;
   Log log;
 };
 

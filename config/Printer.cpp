@@ -62,6 +62,24 @@ class Writer {
     for (const std::string& value : values) list += (list.empty() ? "" : ", ") + quoted(value);
     line(key, "[" + list + "]");
   }
+  template <typename Enum, size_t N>
+  void choices(std::string_view key, const std::vector<Enum>& values, const Words<Enum, N>& words) {
+    std::string list;
+    for (const Enum value : values) {
+      for (const auto& [word, meaning] : words) {
+        if (meaning == value) list += (list.empty() ? "" : ", ") + std::string(word);
+      }
+    }
+    line(key, "[" + list + "]");
+  }
+  template <typename Enum, size_t N>
+  void choicesOr(std::string_view key, const std::vector<Enum>& values, const std::vector<Enum>&,
+                 const Words<Enum, N>& words) {
+    choices(key, values, words);
+  }
+  void origins(std::string_view key, const std::vector<std::string>& values, size_t) {
+    addresses(key, values, 0, 0);
+  }
   template <typename Item, typename Body>
   void list(std::string_view key, const std::vector<Item>& items, size_t, Body&& body) {
     if (items.empty()) return line(key, "[]");

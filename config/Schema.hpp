@@ -15,6 +15,8 @@ using Words = std::array<std::pair<std::string_view, Enum>, N>;
 
 inline constexpr Words<E2ee, 3> e2eeWords{
     {{"required", E2ee::Required}, {"optional", E2ee::Optional}, {"off", E2ee::Off}}};
+inline constexpr Words<Suite, 3> suiteWords{
+    {{"duo", Suite::Duo}, {"aes128gcm", Suite::Aes128Gcm}, {"aes256gcm", Suite::Aes256Gcm}}};
 inline constexpr Words<LogLevel, 4> logLevelWords{{{"error", LogLevel::Error},
                                                    {"warning", LogLevel::Warning},
                                                    {"info", LogLevel::Info},
@@ -41,6 +43,7 @@ void describe(Visitor& visit, C& config) {
     section.number("request_timeout", http.requestTimeoutSeconds, 1, 300);
     section.number("max_header_bytes", http.maxHeaderBytes, 1024, 1 << 20);
     section.number("max_body_bytes", http.maxBodyBytes, 1024, 16 << 20);
+    section.origins("allowed_origins", http.allowedOrigins, 100);
   });
   visit.section("clients", [&](auto& section) {
     auto& clients = config.clients;
@@ -68,9 +71,11 @@ void describe(Visitor& visit, C& config) {
     section.number("max_video_slots", rooms.maxVideoSlots, 0, 256);
     section.number("audio_speakers", rooms.audioSpeakers, 1, 64);
     section.choice("e2ee", rooms.e2ee, e2eeWords);
-    section.list("policies", rooms.policies, 1000, [](auto& item, auto& policy) {
+    section.choices("suites", rooms.suites, suiteWords);
+    section.list("policies", rooms.policies, 1000, [&rooms](auto& item, auto& policy) {
       item.text("match", policy.match, 1, 256);
       item.choice("e2ee", policy.e2ee, e2eeWords);
+      item.choicesOr("suites", policy.suites, rooms.suites, suiteWords);
     });
   });
   visit.section("auth", [&](auto& section) {
@@ -78,6 +83,41 @@ void describe(Visitor& visit, C& config) {
     section.flag("development", auth.development);
     section.secret("secret", auth.secret, minSecretBytes, maxSecretBytes);
     section.number("token_lifetime", auth.tokenLifetimeSeconds, 60, 31'536'000);
+  });
+  visit.section("storage",
+                [&](auto& section) { section.text("directory", config.storage.directory, 1, 4096); });
+  visit.section("directory", [&](auto& section) {
+    auto& directory = config.directory;
+    section.number("max_one_time_prekeys", directory.maxOneTimePrekeys, 1, 10'000);
+    section.number("low_prekeys", directory.lowPrekeys, 0, 10'000);
+    section.number("max_devices", directory.maxDevices, 1, 100);
+    section.number("fetches_per_minute", directory.fetchesPerMinute, 1, 100'000);
+    section.number("fetch_burst", directory.fetchBurst, 1, 100'000);
+    section.number("target_fetches_per_minute", directory.targetFetchesPerMinute, 1, 100'000);
+    section.number("target_fetch_burst", directory.targetFetchBurst, 1, 100'000);
+  });
+  visit.section("messages", [&](auto& section) {
+    auto& messages = config.messages;
+    section.number("keep_days", messages.keepDays, 1, 14);
+    section.number("mailbox_messages", messages.mailboxMessages, 1, 100'000);
+    section.number("mailbox_bytes", messages.mailboxBytes, 1 << 16, 1 << 30);
+    section.number("sends_per_second", messages.sendsPerSecond, 1, 10'000);
+    section.number("send_burst", messages.sendBurst, 1, 100'000);
+    section.number("sender_bytes_per_second", messages.senderBytesPerSecond, 1024, 1 << 30);
+    section.number("sender_byte_burst", messages.senderByteBurst, 1 << 16, 1 << 30);
+    section.number("max_recipients", messages.maxRecipients, 1, 10'000);
+    section.number("max_body_bytes", messages.maxBodyBytes, 1024, 1 << 20);
+    section.number("max_shared_bytes", messages.maxSharedBytes, 1024, 1 << 20);
+    section.number("window_messages", messages.windowMessages, 1, 10'000);
+    section.number("window_bytes", messages.windowBytes, 1 << 16, 1 << 26);
+  });
+  visit.section("blobs", [&](auto& section) {
+    auto& blobs = config.blobs;
+    section.number("max_bytes", blobs.maxBytes, 1, int64_t{1} << 40);
+    section.number("user_bytes", blobs.userBytes, 1, int64_t{1} << 44);
+    section.number("total_bytes", blobs.totalBytes, 1, int64_t{1} << 50);
+    section.number("user_blobs", blobs.userBlobs, 1, 1'000'000);
+    section.number("keep_days", blobs.keepDays, 1, 3650);
   });
   visit.section("log", [&](auto& section) {
     section.choice("level", config.log.level, logLevelWords);

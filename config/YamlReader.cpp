@@ -40,6 +40,20 @@ bool isIpLiteral(const std::string& text) {
   return inet_pton(AF_INET, text.c_str(), bytes) == 1 || inet_pton(AF_INET6, text.c_str(), bytes) == 1;
 }
 
+/// Scheme, host and perhaps a port, as browsers write it in the Origin header (RFC 6454 section 6.2): lower
+/// case, nothing after it.
+bool isOrigin(std::string_view text) {
+  size_t scheme = 0;
+  for (const std::string_view prefix : {"https://", "http://"}) {
+    if (text.substr(0, prefix.size()) == prefix) scheme = prefix.size();
+  }
+  const std::string_view rest = text.substr(scheme);
+  return scheme != 0 && !rest.empty() && std::all_of(rest.begin(), rest.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                  std::string_view(".-_:[]").find(c) != std::string_view::npos;
+         });
+}
+
 std::string joined(const std::vector<std::string_view>& words) {
   std::string out;
   for (size_t i = 0; i < words.size(); ++i) {
@@ -238,6 +252,52 @@ void YamlReader::addresses(std::string_view key, std::vector<std::string>& value
     const auto read = scalar(name, node[i], expected);
     if (!read) continue;
     if (read->text == "auto" || isIpLiteral(read->text)) {
+      values.push_back(read->text);
+    } else {
+      context_.report(read->mark,
+                      fmt::format("{} is {}, expected {}", pathOf(name), shown(read->text), expected));
+    }
+  }
+}
+
+std::optional<std::vector<size_t>> YamlReader::readWords(std::string_view key,
+                                                         const std::vector<std::string_view>& words) {
+  const YAML::Node node = find(key);
+  if (!isList(key, node, 1, words.size())) return std::nullopt;
+  std::vector<size_t> indices;
+  for (size_t i = 0; i < node.size(); ++i) {
+    const std::string name = fmt::format("{}[{}]", key, i);
+    const auto read = scalar(name, node[i], joined(words));
+    if (!read) return std::nullopt;
+    const auto word = std::find(words.begin(), words.end(), read->text);
+    const auto index = static_cast<size_t>(word - words.begin());
+    if (word == words.end()) {
+      const auto guess = nearest(read->text, words);
+      context_.report(read->mark,
+                      fmt::format("{} is {}, expected {}{}", pathOf(name), shown(read->text), joined(words),
+                                  guess ? fmt::format("; did you mean {}?", *guess) : ""));
+      return std::nullopt;
+    }
+    if (std::find(indices.begin(), indices.end(), index) != indices.end()) {
+      context_.report(read->mark,
+                      fmt::format("{} is {} again, expected each once", pathOf(name), shown(read->text)));
+      return std::nullopt;
+    }
+    indices.push_back(index);
+  }
+  return indices;
+}
+
+void YamlReader::origins(std::string_view key, std::vector<std::string>& values, size_t max) {
+  const YAML::Node node = find(key);
+  if (!isList(key, node, 0, max)) return;
+  values.clear();
+  for (size_t i = 0; i < node.size(); ++i) {
+    const std::string name = fmt::format("{}[{}]", key, i);
+    const std::string_view expected = "an origin such as https://call.example.org, or \"*\" for all";
+    const auto read = scalar(name, node[i], expected);
+    if (!read) continue;
+    if (read->text == "*" || isOrigin(read->text)) {
       values.push_back(read->text);
     } else {
       context_.report(read->mark,

@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/EditDistance.hpp"
@@ -55,6 +56,27 @@ class YamlReader {
     for (const auto& [name, meaning] : words) names.push_back(name);
     if (const auto index = readWord(key, names)) value = words[*index].second;
   }
+  /// A list of 1..N different words.
+  template <typename Enum, size_t N>
+  void choices(std::string_view key, std::vector<Enum>& values, const Words<Enum, N>& words) {
+    std::vector<std::string_view> names;
+    for (const auto& [name, meaning] : words) names.push_back(name);
+    const auto indices = readWords(key, names);
+    if (!indices) return;
+    values.clear();
+    for (const size_t index : *indices) values.push_back(words[index].second);
+  }
+  /// The same, or `otherwise` when the key is not there.
+  template <typename Enum, size_t N>
+  void choicesOr(std::string_view key, std::vector<Enum>& values, const std::vector<Enum>& otherwise,
+                 const Words<Enum, N>& words) {
+    values = otherwise;
+    const bool required = std::exchange(required_, false);
+    choices(key, values, words);
+    required_ = required;
+  }
+  /// Web origins ("https://host", with a port where it is not the scheme's), or "*".
+  void origins(std::string_view key, std::vector<std::string>& values, size_t max);
   template <typename Item, typename Body>
   void list(std::string_view key, std::vector<Item>& items, size_t max, Body&& body) {
     const YAML::Node node = find(key);
@@ -81,6 +103,8 @@ class YamlReader {
   YAML::Node find(std::string_view key);
   std::optional<Scalar> scalar(std::string_view key, const YAML::Node& node, std::string_view expected);
   std::optional<int64_t> readNumber(std::string_view key, int64_t min, int64_t max, std::string_view also);
+  std::optional<std::vector<size_t>> readWords(std::string_view key,
+                                               const std::vector<std::string_view>& words);
   std::optional<size_t> readWord(std::string_view key, const std::vector<std::string_view>& words);
   bool isList(std::string_view key, const YAML::Node& node, size_t min, size_t max);
 

@@ -6,10 +6,13 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "server/Api.hpp"
 #include "server/Log.hpp"
 
 namespace sotto::server {
 namespace {
+
+constexpr std::string_view apiPrefix = "/api/";
 
 constexpr std::string_view pageMissing =
     "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Sotto</title>"
@@ -64,9 +67,7 @@ void Routes::handle(const HttpRequest& request, Respond respond) const {
   const std::string_view path =
       std::string_view(request.target).substr(0, request.target.find_first_of("?#"));
   const bool reads = request.method == "GET" || request.method == "HEAD";
-  if (path == "/api/token") {
-    return respond(request.method == "POST" ? token(request) : methodNotAllowed("POST"));
-  }
+  if (path.substr(0, apiPrefix.size()) == apiPrefix) return handleApi(request, std::move(respond));
   if (!reads) return respond(methodNotAllowed("GET, HEAD"));
   if (path == "/metrics") {
     return sources_.metrics([respond = std::move(respond)](std::string text) {
@@ -83,6 +84,38 @@ void Routes::handle(const HttpRequest& request, Respond respond) const {
     return respond(std::move(response));
   }
   respond(asset(path, request.ifNoneMatch));
+}
+
+BodyRule Routes::bodyRule(const HttpRequest& headers) const {
+  if (sources_.api != nullptr && Api::owns(headers.target) && allowsOrigin(headers)) {
+    return sources_.api->bodyRule(headers);
+  }
+  return {maxBody_, false};
+}
+
+std::shared_ptr<BodySink> Routes::openUpload(const HttpRequest& headers, Respond respond) const {
+  return sources_.api->openUpload(headers,
+                                  [this, headers, respond = std::move(respond)](HttpResponse response) {
+                                    sources_.origins.admit(headers, response);
+                                    respond(std::move(response));
+                                  });
+}
+
+void Routes::handleApi(const HttpRequest& request, Respond respond) const {
+  if (!allowsOrigin(request)) {
+    return respond(errorResponse(403, "forbidden", "pages of this origin may not use this server"));
+  }
+  const Respond admitted = [this, request, respond = std::move(respond)](HttpResponse response) {
+    sources_.origins.admit(request, response);
+    respond(std::move(response));
+  };
+  const std::string_view path =
+      std::string_view(request.target).substr(0, request.target.find_first_of("?#"));
+  if (request.method == "OPTIONS") return admitted(sources_.origins.preflight());
+  if (path == "/api/token")
+    return admitted(request.method == "POST" ? token(request) : methodNotAllowed("POST"));
+  if (sources_.api != nullptr && Api::owns(path)) return sources_.api->handle(request, admitted);
+  admitted(errorResponse(404, "not_found", "there is nothing at this path"));
 }
 
 HttpResponse Routes::asset(std::string_view path, const std::string& ifNoneMatch) const {
@@ -122,10 +155,15 @@ HttpResponse Routes::token(const HttpRequest& request) const {
     if (value == body.end() || !value->is_string()) return std::nullopt;
     return value->get<std::string>();
   };
-  const auto room = text("room");
+  for (const char* key : {"room", "user", "device"}) {
+    if (body.contains(key) && text(key).value_or("").empty()) {
+      return errorResponse(400, "bad_message", fmt::format("\"{}\" must be a text that is not empty", key));
+    }
+  }
   const auto name = text("name");
-  if (!room || !name) return errorResponse(400, "bad_message", "expected the texts \"room\" and \"name\"");
-  auto made = sources_.token(*room, *name);
+  if (!name) return errorResponse(400, "bad_message", "expected the text \"name\"");
+  auto made = sources_.token(
+      {text("room").value_or(""), *name, text("user").value_or(""), text("device").value_or("")});
   if (!made) return errorResponse(400, "bad_message", made.error().message);
   return json(200, *std::move(made));
 }

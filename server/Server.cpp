@@ -3,18 +3,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <csignal>
+#include <stdexcept>
 #include <thread>
 
 #include "server/Addresses.hpp"
+#include "server/Api.hpp"
+#include "server/BlobService.hpp"
+#include "server/DataDirectory.hpp"
 #include "server/HttpServer.hpp"
 #include "server/LocalMediaPlane.hpp"
 #include "server/Log.hpp"
 #include "server/Metrics.hpp"
 #include "server/SignalingHost.hpp"
+#include "server/SqliteStorage.hpp"
 
 namespace sotto::server {
 
@@ -45,6 +51,29 @@ std::string joined(const std::vector<base::SocketAddress>& addresses) {
   return out;
 }
 
+/// Start-up alone: what cannot be opened ends the program with a sentence about it.
+std::string openDataDirectory(const std::string& path) {
+  auto prepared = prepareDataDirectory(path);
+  if (!prepared) throw std::runtime_error(prepared.error().message);
+  return *std::move(prepared);
+}
+
+std::unique_ptr<SqliteStorage> openStorage(asio::io_context& io, const std::string& directory) {
+  auto opened = SqliteStorage::open(directory + "/sotto.db",
+                                    [&io](std::function<void()> work) { asio::post(io, std::move(work)); });
+  if (!opened) throw std::runtime_error("storage.directory: " + opened.error().message);
+  return *std::move(opened);
+}
+
+std::unique_ptr<BlobStore> openBlobs(const std::string& directory, const config::Blobs& settings,
+                                     base::Random& random) {
+  BlobLimits limits{settings.maxBytes, settings.userBytes, settings.totalBytes, settings.userBlobs,
+                    base::TimeDelta::seconds(int64_t{settings.keepDays} * 24 * 3600).ms()};
+  auto opened = BlobStore::open(directory + "/blobs", limits, random);
+  if (!opened) throw std::runtime_error("storage.directory: " + opened.error().message);
+  return *std::move(opened);
+}
+
 }  // namespace
 
 struct Server::Impl {
@@ -53,8 +82,12 @@ struct Server::Impl {
         announced(
             announcedAddresses(config.media.announcedAddresses, config.media.address, interfaceAddresses())),
         media(io, supervisorOptions(config.media, std::move(workerProgram)), announced),
-        signaling(io, signalingSettings(config, random), media, random),
-        routes(sources()),
+        dataDirectory(openDataDirectory(config.storage.directory)),
+        storage(openStorage(io, dataDirectory)),
+        signaling(io, signalingSettings(config, random), media, random, *storage),
+        blobs(io, openBlobs(dataDirectory, config.blobs, random), [] { return currentTime().unixMs; }),
+        api({signaling.service(), currentTime, blobs, signalingSettings(config, random).limits}),
+        routes(sources(), config.http.maxBodyBytes),
         http(io, config.http, config.clients, routes, signaling),
         signals(io, SIGINT, SIGTERM),
         deadline(io) {}
@@ -74,7 +107,11 @@ struct Server::Impl {
   base::SystemRandom random;
   std::vector<base::SocketAddress> announced;
   LocalMediaPlane media;
+  std::string dataDirectory;
+  std::unique_ptr<SqliteStorage> storage;
   SignalingHost signaling;
+  BlobService blobs;
+  Api api;
   Routes routes;
   HttpServer http;
   asio::signal_set signals;
@@ -124,8 +161,11 @@ Routes::Sources Server::Impl::sources() {
     });
   };
   sources.workers = [this] { return std::pair(media.supervisor().readyWorkers(), media.workers()); };
-  sources.token = [this](std::string_view room, std::string_view name) -> base::Expected<std::string> {
-    const auto token = signaling.service().developmentToken(room, name, currentTime());
+  sources.api = &api;
+  sources.origins = Origins(config.http.allowedOrigins);
+  sources.token = [this](const TokenWish& wish) -> base::Expected<std::string> {
+    const auto token =
+        signaling.service().developmentToken({wish.room, wish.name, wish.user, wish.device}, currentTime());
     if (!token) return tl::make_unexpected(token.error());
     return fmt::format(R"({{"token":{},"user":{},"device":{}}})", jsonString(token->token),
                        jsonString(token->user), jsonString(token->device));
@@ -141,6 +181,13 @@ std::string Server::Impl::metricsText(const LocalMediaPlane::AllStatistics& work
   metrics.add("handler_faults_total", faults);
   for (const control::Counter& counter : http.counters()) metrics.add(counter);
   for (const control::Counter& counter : signaling.service().counters()) metrics.add(counter);
+  const SqliteStorage::Counters stored = storage->counters();
+  metrics.add("storage_batches_total", stored.batches);
+  metrics.add("storage_conflicts_total", stored.conflicts);
+  metrics.add("storage_failures_total", stored.failures);
+  metrics.add("storage_syncs_total", stored.syncs);
+  metrics.add("storage_waiting", stored.waiting);
+  for (const control::Counter& counter : blobs.counters()) metrics.add(counter);
   for (size_t worker = 0; worker < workers.size(); ++worker) {
     const std::string label = fmt::format("worker=\"{}\"", worker);
     metrics.add({"worker_load", media.load(worker)}, label);
@@ -161,6 +208,7 @@ void Server::Impl::startListening() {
   if (!port) return fail(port.error().message);
   serving = true;
   logInfo("media is announced at " + joined(announced));
+  logInfo("keys, messages and files are kept in " + dataDirectory);
   if (config.auth.development) {
     logWarning(
         "DEVELOPMENT MODE: anybody who reaches this server gets a token for any room. Set auth.development "

@@ -4,6 +4,8 @@
 
 #include <chrono>
 
+#include "config/Schema.hpp"
+
 namespace sotto::server {
 namespace {
 
@@ -17,6 +19,46 @@ control::E2eePolicy policyOf(config::E2ee e2ee) {
       return control::E2eePolicy::Off;
   }
   return control::E2eePolicy::Required;
+}
+
+std::vector<std::string> suiteNames(const std::vector<config::Suite>& suites) {
+  std::vector<std::string> names;
+  for (const config::Suite suite : suites) {
+    for (const auto& [name, meaning] : config::suiteWords) {
+      if (meaning == suite) names.emplace_back(name);
+    }
+  }
+  return names;
+}
+
+signaling::Rate perMinute(uint32_t rate, uint32_t burst) {
+  return {rate / 60.0, static_cast<double>(burst)};
+}
+
+signaling::DirectoryLimits directoryLimits(const config::Directory& directory) {
+  signaling::DirectoryLimits limits;
+  limits.oneTimePreKeys = directory.maxOneTimePrekeys;
+  limits.lowPreKeys = directory.lowPrekeys;
+  limits.devicesPerUser = directory.maxDevices;
+  limits.fetches = perMinute(directory.fetchesPerMinute, directory.fetchBurst);
+  limits.targetFetches = perMinute(directory.targetFetchesPerMinute, directory.targetFetchBurst);
+  return limits;
+}
+
+signaling::MessageLimits messageLimits(const config::Messages& messages) {
+  signaling::MessageLimits limits;
+  limits.keep = base::TimeDelta::seconds(int64_t{messages.keepDays} * 24 * 3600);
+  limits.mailboxMessages = messages.mailboxMessages;
+  limits.mailboxBytes = messages.mailboxBytes;
+  limits.sends = {static_cast<double>(messages.sendsPerSecond), static_cast<double>(messages.sendBurst)};
+  limits.senderBytes = {static_cast<double>(messages.senderBytesPerSecond),
+                        static_cast<double>(messages.senderByteBurst)};
+  limits.recipients = messages.maxRecipients;
+  limits.bodyBytes = messages.maxBodyBytes;
+  limits.sharedBytes = messages.maxSharedBytes;
+  limits.windowMessages = messages.windowMessages;
+  limits.windowBytes = messages.windowBytes;
+  return limits;
 }
 
 std::string randomSecret(base::Random& random) {
@@ -43,6 +85,12 @@ signaling::Settings signalingSettings(const config::Config& config, base::Random
   settings.e2eeOfRoom = [rooms = config.rooms](std::string_view room) {
     return policyOf(rooms.e2eeFor(room));
   };
+  settings.suites = suiteNames(config.rooms.suites);
+  settings.suitesOfRoom = [rooms = config.rooms](std::string_view room) {
+    return suiteNames(rooms.suitesFor(room));
+  };
+  settings.limits.directory = directoryLimits(config.directory);
+  settings.limits.messages = messageLimits(config.messages);
   settings.audioSpeakers = config.rooms.audioSpeakers;
   settings.resumeWindow = base::TimeDelta::seconds(config.clients.resumeTimeoutSeconds);
   settings.joinTimeout = base::TimeDelta::seconds(config.clients.joinTimeoutSeconds);
@@ -58,8 +106,9 @@ signaling::Now currentTime() {
 }
 
 SignalingHost::SignalingHost(boost::asio::io_context& io, signaling::Settings settings,
-                             signaling::MediaPlane& mediaPlane, base::Random& random)
-    : service_(std::move(settings), mediaPlane, random), alarm_(io) {}
+                             signaling::MediaPlane& mediaPlane, base::Random& random,
+                             signaling::Storage& storage)
+    : service_(std::move(settings), mediaPlane, random, storage), alarm_(io) {}
 
 uint64_t SignalingHost::onOpen(std::shared_ptr<signaling::Connection> connection) {
   return service_.onOpen(std::move(connection), currentTime());

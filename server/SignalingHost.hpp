@@ -24,7 +24,7 @@ signaling::Now currentTime();
 class SignalingHost final : public WebSocketHandler {
  public:
   SignalingHost(boost::asio::io_context& io, signaling::Settings settings, signaling::MediaPlane& mediaPlane,
-                base::Random& random);
+                base::Random& random, signaling::Storage& storage);
 
   uint64_t onOpen(std::shared_ptr<signaling::Connection> connection) override;
   void onMessage(uint64_t id, std::string_view text) override;

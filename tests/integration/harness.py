@@ -108,6 +108,7 @@ class Server:
             "http": {"address": "127.0.0.1", "port": self.http_port},
             "media": {"announced_addresses": ["127.0.0.1"], "first_port": self.udp_port, "workers": workers},
             "rooms": {"e2ee": e2ee},
+            "storage": {"directory": str(self.directory / "data")},
         }
         for section, values in (extra or {}).items():
             config.setdefault(section, {}).update(values)
@@ -118,12 +119,22 @@ class Server:
         self.log = None
 
     def __enter__(self):
+        self.start()
+        return self
+
+    def start(self):
         self.process = subprocess.Popen(
             [BIN / "sotto-server", "--config", self.config_path],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.log = LogReader(self.process.stdout)
         self.log.wait_for("Call page")
-        return self
+
+    def kill_and_restart(self):
+        """As a crash: nothing is told, nothing is written any more. What the next one has is what lay on disk."""
+        self.process.kill()
+        self.process.wait(DEADLINE_S)
+        self.log.join(DEADLINE_S)
+        self.start()
 
     def __exit__(self, *_):
         if self.process.poll() is None:
@@ -166,9 +177,10 @@ class Server:
             if time.monotonic() > deadline:
                 raise AssertionError(f"{name} stayed at {value}; log:\n{self.log.text()}")
 
-    def token(self, room, name):
-        request = urllib.request.Request(self.url + "/api/token", method="POST",
-                                         data=json.dumps({"room": room, "name": name}).encode(),
+    def token(self, room=None, name="someone", user=None, device=None):
+        wish = {"room": room, "name": name, "user": user, "device": device}
+        wish = {key: value for key, value in wish.items() if value is not None}
+        request = urllib.request.Request(self.url + "/api/token", method="POST", data=json.dumps(wish).encode(),
                                          headers={"content-type": "application/json"})
         with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:
             return json.loads(answer.read())["token"]

@@ -89,11 +89,17 @@ class Configuration(unittest.TestCase):
 
 
 class Life(unittest.TestCase):
+    def folder(self):
+        folder = tempfile.TemporaryDirectory(prefix="sotto-test-")
+        self.addCleanup(folder.cleanup)
+        return folder.name
+
     def test_a_port_that_is_taken_is_named_and_the_server_ends(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             with tempfile.NamedTemporaryFile("w") as config:
                 config.write(json.dumps({"http": {"address": "127.0.0.1", "port": port},
+                                         "storage": {"directory": self.folder()},
                                          "media": {"first_port": 0, "workers": 1, "address": "127.0.0.1"}}))
                 config.flush()
                 code, _, errors = server_output("--config", config.name)
@@ -106,6 +112,7 @@ class Life(unittest.TestCase):
             port = taken.getsockname()[1]
             with tempfile.NamedTemporaryFile("w") as config:
                 config.write(json.dumps({"http": {"address": "127.0.0.1", "port": 0},
+                                         "storage": {"directory": self.folder()},
                                          "media": {"first_port": port, "workers": 1, "address": "127.0.0.1"}}))
                 config.flush()
                 code, _, errors = server_output("--config", config.name)

@@ -10,6 +10,8 @@ namespace {
 
 /// One hop between server and worker.
 constexpr auto planeDelay = base::TimeDelta::micros(200);
+/// A write that waits for its disk.
+constexpr auto storageDelay = base::TimeDelta::millis(5);
 const std::string tokenSecret(32, 's');
 
 signaling::Settings makeSettings(control::E2eePolicy policy) {
@@ -26,7 +28,7 @@ SimServer::SimServer(VirtualTime& time, base::Random& random, control::E2eePolic
       random_(random),
       route_(std::move(route)),
       certificate_(dtls::Certificate::generate()),
-      service_(std::make_unique<signaling::Service>(makeSettings(policy), *this, random)),
+      service_(std::make_unique<signaling::Service>(makeSettings(policy), *this, random, storage_)),
       coreAlarm_(time,
                  [this] {
                    core_->onTime(time_.now());
@@ -36,7 +38,17 @@ SimServer::SimServer(VirtualTime& time, base::Random& random, control::E2eePolic
         service_->onTime(now());
         settle();
       }) {
+  storage_.onWaiting = [this] { drainStorageLater(); };
+  if (storage_.waiting() > 0) drainStorageLater();
   startWorker();
+}
+
+/// All that waits by then goes to disk together, as a real engine does it.
+void SimServer::drainStorageLater() {
+  time_.after(storageDelay, [this] {
+    storage_.drain();
+    settle();
+  });
 }
 
 SimServer::~SimServer() = default;

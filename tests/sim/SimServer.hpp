@@ -12,6 +12,7 @@
 #include "media/room/MediaCore.hpp"
 #include "signaling/MediaPlane.hpp"
 #include "signaling/Service.hpp"
+#include "signaling/storage/MemoryStorage.hpp"
 #include "tests/sim/Alarm.hpp"
 #include "tests/sim/VirtualTime.hpp"
 
@@ -47,6 +48,7 @@ class SimServer final : public signaling::MediaPlane, public room::EventSink {
 
   signaling::Now now() const;
   void startWorker();
+  void drainStorageLater();
   void settle();
 
   VirtualTime& time_;
@@ -58,6 +60,7 @@ class SimServer final : public signaling::MediaPlane, public room::EventSink {
   uint64_t workerGeneration_ = 0;
   std::vector<std::string> rooms_;  ///< placed on the present worker
   uint64_t nextRequest_ = 0;
+  signaling::MemoryStorage storage_;
   std::unique_ptr<signaling::Service> service_;
   Alarm coreAlarm_, serviceAlarm_;
 };

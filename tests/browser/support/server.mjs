@@ -17,6 +17,7 @@ export class SottoServer {
       http: { address: "127.0.0.1", port: 0 },
       // All addresses, as by default: Firefox tries its way over loopback only with a real device in use.
       media: { workers: 1, first_port: 0, announced_addresses: ["auto"] },
+      storage: { directory: join(server.folder, "data") },
       ...changes,
     };
     const file = join(server.folder, "sotto.yaml");

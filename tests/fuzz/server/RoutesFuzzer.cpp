@@ -17,10 +17,10 @@ server::Routes::Sources sources() {
   sources.development = true;
   sources.metrics = [](std::function<void(std::string)> done) { done("up 1\n"); };
   sources.workers = [] { return std::pair<size_t, size_t>(1, 1); };
-  sources.token = [](std::string_view room, std::string_view name) -> base::Expected<std::string> {
+  sources.token = [](const server::TokenWish& wish) -> base::Expected<std::string> {
     signaling::TokenClaims claims;
-    claims.room = room;
-    claims.name = name;
+    claims.room = wish.room;
+    claims.name = wish.name;
     claims.user = claims.device = "x";
     claims.expiresAt = 1;
     const auto token = signaling::issueToken("an hmac key of thirty-two bytes!", claims);

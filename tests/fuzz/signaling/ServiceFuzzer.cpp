@@ -51,7 +51,7 @@ class Socket final : public Connection {
 
 class World {
  public:
-  World() : service_(settings(), plane_, random_) {
+  World() : service_(settings(), plane_, random_, storage_) {
     for (size_t i = 0; i < 2; ++i) reopen(i);
   }
 
@@ -148,6 +148,7 @@ class World {
 
   Plane plane_;
   base::SeededRandom random_{1};
+  MemoryStorage storage_;
   Service service_;
   Now now_{base::Timestamp::millis(1000), startMs};
   std::shared_ptr<Socket> sockets_[2];

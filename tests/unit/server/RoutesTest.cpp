@@ -14,16 +14,18 @@ struct Fixture {
   size_t ready = 2;
   Routes::Sources sources{assets, [](std::function<void(std::string)> done) { done("sotto_x 1\n"); },
                           [this] { return std::pair<size_t, size_t>(ready, 2); },
-                          [](std::string_view room, std::string_view name) -> base::Expected<std::string> {
-                            if (room == "bad") return base::fail("the room's name is bad");
-                            return "{\"token\":\"" + std::string(room) + "/" + std::string(name) + "\"}";
+                          [](const TokenWish& wish) -> base::Expected<std::string> {
+                            if (wish.room == "bad") return base::fail("the room's name is bad");
+                            return "{\"token\":\"" + wish.room + "/" + wish.name + "\"}";
                           },
-                          true};
+                          true,
+                          nullptr,
+                          {}};
 
   HttpResponse ask(const std::string& method, const std::string& target, const std::string& body = "",
                    const std::string& ifNoneMatch = "") {
     std::optional<HttpResponse> answer;
-    Routes(sources).handle({method, target, body, ifNoneMatch},
+    Routes(sources).handle({method, target, body, ifNoneMatch, {}, {}, {}, {}, {}, {}},
                            [&answer](HttpResponse response) { answer = std::move(response); });
     REQUIRE(answer.has_value());
     return *answer;
@@ -93,8 +95,9 @@ TEST_CASE_METHOD(Fixture, "a bad token request is explained") {
   } cases[] = {{"", "the body is not a JSON object"},
                {"[]", "the body is not a JSON object"},
                {std::string(60'000, '['), "the body is not a JSON object"},
-               {R"({"room":"demo"})", "expected the texts \\\"room\\\" and \\\"name\\\""},
-               {R"({"room":5,"name":"Alice"})", "expected the texts \\\"room\\\" and \\\"name\\\""},
+               {R"({"room":"demo"})", "expected the text \\\"name\\\""},
+               {R"({"room":5,"name":"Alice"})", "\\\"room\\\" must be a text that is not empty"},
+               {R"({"device":"","name":"Alice"})", "\\\"device\\\" must be a text that is not empty"},
                {R"({"room":"bad","name":"Alice"})", "the room's name is bad"}};
   for (const auto& c : cases) {
     const HttpResponse response = ask("POST", "/api/token", c.body);

@@ -284,20 +284,20 @@ TEST_CASE("In development mode tokens are issued, and let in") {
   Settings settings = World::defaults();
   settings.development = true;
   World world(settings);
-  const auto issued = world.service.developmentToken("demo", "Zoë", world.now());
+  const auto issued = world.service.developmentToken({"demo", "Zoë", "", ""}, world.now());
   REQUIRE(issued);
   Client client(world);
   const json reply = client.join("guest", "demo", {{"token", issued->token}});
   CHECK(reply["self"]["name"] == "Zoë");
   CHECK(reply["self"]["user"] == issued->user);
   CHECK(reply["self"]["device"] == issued->device);
-  CHECK_FALSE(world.service.developmentToken("", "x", world.now()));
-  CHECK_FALSE(world.service.developmentToken("demo", "a\x01", world.now()));
+  CHECK_FALSE(world.service.developmentToken({"de\x02mo", "x", "", ""}, world.now()));
+  CHECK_FALSE(world.service.developmentToken({"demo", "a\x01", "", ""}, world.now()));
 }
 
 TEST_CASE("Outside of development mode nobody gets a token for asking") {
   World world;
-  CHECK_FALSE(world.service.developmentToken("demo", "x", world.now()));
+  CHECK_FALSE(world.service.developmentToken({"demo", "x", "", ""}, world.now()));
 }
 
 }  // namespace

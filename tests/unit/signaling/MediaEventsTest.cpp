@@ -220,7 +220,8 @@ TEST_CASE("Answers that come after the service is gone reach nobody") {
   FakeMediaPlane media;
   base::SeededRandom random{1};
   {
-    Service service(World::defaults(), media, random);
+    MemoryStorage storage;
+    Service service(World::defaults(), media, random, storage);
     const auto connection = std::make_shared<FakeConnection>();
     const auto id = service.onOpen(connection, {base::Timestamp::millis(1), 1'800'000'000'000});
     World other;

@@ -150,10 +150,10 @@ Api::Match Api::match(const HttpRequest& request) const {
   return match;
 }
 
-BodyRule Api::bodyRule(const HttpRequest& head) const {
+std::optional<BodyRule> Api::bodyRule(const HttpRequest& head) const {
   const Match found = match(head);
-  if (!found.route) return {};
-  return {found.route->bodyLimit, found.route->open != nullptr};
+  if (!found.route) return std::nullopt;
+  return BodyRule{found.route->bodyLimit, found.route->open != nullptr};
 }
 
 std::optional<Api::Call> Api::admit(const HttpRequest& request, const Match& match, Respond respond) const {

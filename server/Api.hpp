@@ -48,7 +48,8 @@ class Api {
   static bool owns(std::string_view path) { return path.substr(0, prefix.size()) == prefix; }
   static std::vector<Route> routes();
 
-  BodyRule bodyRule(const HttpRequest& head) const;
+  /// Nothing for a path or method that is none of ours.
+  std::optional<BodyRule> bodyRule(const HttpRequest& head) const;
   void handle(const HttpRequest& request, Respond respond) const;
   /// For requests whose rule says `streamed`.
   std::shared_ptr<BodySink> openUpload(const HttpRequest& head, Respond respond) const;

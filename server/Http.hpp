@@ -38,7 +38,7 @@ struct HttpResponse {
   std::string contentType = "text/plain; charset=utf-8";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
-  std::shared_ptr<BodySource> source;  ///< when set, the body comes from here
+  std::shared_ptr<BodySource> source = nullptr;  ///< when set, the body comes from here
 };
 
 /// Called once, now or later, from the event loop.

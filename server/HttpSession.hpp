@@ -156,11 +156,14 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
 
   /// Each piece has the time of a request: slow is allowed, silent is not.
   void readPiece() {
+    if (upload_->is_done()) return finishUpload();
     expireLater();
     piece_.resize(pieceBytes);
     upload_->get().body().data = piece_.data();
     upload_->get().body().size = piece_.size();
-    http::async_read(
+    // What is there, not what would fill the buffer: a connection that breaks off loses nothing it has
+    // brought.
+    http::async_read_some(
         stream_, buffer_, *upload_,
         [self = this->shared_from_this()](beast::error_code error, size_t) { self->onPiece(error); });
   }
@@ -173,18 +176,18 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
       return;
     }
     piece_.resize(piece_.size() - upload_->get().body().size);
+    if (piece_.empty()) return readPiece();
     beast::get_lowest_layer(stream_).expires_never();  // the disk's time is not the client's
     sink_->write(std::move(piece_), [self = this->shared_from_this()](bool more) {
-      if (!more) {
-        self->sink_.reset();
-      } else if (self->upload_->is_done()) {
-        self->bodyPending_ = false;
-        const std::shared_ptr<BodySink> complete = std::move(self->sink_);
-        complete->finish();
-      } else {
-        self->readPiece();
-      }
+      if (more) return self->readPiece();
+      self->sink_.reset();
     });
+  }
+
+  void finishUpload() {
+    bodyPending_ = false;
+    const std::shared_ptr<BodySink> complete = std::move(sink_);
+    complete->finish();
   }
 
   template <typename Head>

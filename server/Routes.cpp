@@ -88,7 +88,7 @@ void Routes::handle(const HttpRequest& request, Respond respond) const {
 
 BodyRule Routes::bodyRule(const HttpRequest& headers) const {
   if (sources_.api != nullptr && Api::owns(headers.target) && allowsOrigin(headers)) {
-    return sources_.api->bodyRule(headers);
+    if (const auto rule = sources_.api->bodyRule(headers)) return *rule;
   }
   return {maxBody_, false};
 }

@@ -127,7 +127,12 @@ class Server:
             [BIN / "sotto-server", "--config", self.config_path],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.log = LogReader(self.process.stdout)
-        self.log.wait_for("Call page")
+        try:
+            self.log.wait_for("Call page")
+        except AssertionError:
+            self.process.kill()
+            self.process.wait(DEADLINE_S)
+            raise
 
     def kill_and_restart(self):
         """As a crash: nothing is told, nothing is written any more. What the next one has is what lay on disk."""

@@ -12,7 +12,8 @@ const Asset assets[] = {{"/", "text/html; charset=utf-8", "<p>page"},
 
 struct Fixture {
   size_t ready = 2;
-  Routes::Sources sources{assets, [](std::function<void(std::string)> done) { done("sotto_x 1\n"); },
+  Routes::Sources sources{assets,
+                          [](std::function<void(std::string)> done) { done("sotto_x 1\n"); },
                           [this] { return std::pair<size_t, size_t>(ready, 2); },
                           [](const TokenWish& wish) -> base::Expected<std::string> {
                             if (wish.room == "bad") return base::fail("the room's name is bad");

@@ -175,7 +175,15 @@ std::optional<Api::Call> Api::admit(const HttpRequest& request, const Match& mat
     respond(apiError(claims.error()));
     return std::nullopt;
   }
-  return Call{context_, request, {claims->user, claims->device}, match.parameters, std::move(respond)};
+  signaling::DeviceName device{claims->user, claims->device};
+  const std::string party = device.key('a');
+  if (!requests_.take(party, context_.now().monotonic)) {
+    RequestError error{ErrorCode::RateLimited, "too many requests; slow down", 0, {}, {}};
+    error.retryAfter = requests_.secondsUntil(party);
+    respond(apiError(error));
+    return std::nullopt;
+  }
+  return Call{context_, request, std::move(device), match.parameters, std::move(respond)};
 }
 
 void Api::handle(const HttpRequest& request, Respond respond) const {

@@ -12,6 +12,7 @@
 
 #include "server/Http.hpp"
 #include "server/Routes.hpp"
+#include "signaling/RateLimiter.hpp"
 #include "signaling/Service.hpp"
 
 namespace sotto::server {
@@ -23,8 +24,9 @@ class Api {
   struct Context {
     signaling::Service& service;
     std::function<signaling::Now()> now;
-    BlobService& blobs;
+    BlobService* blobs;  ///< what the routes of ApiBlobs.cpp need
     signaling::Limits limits;
+    signaling::Rate requests;  ///< of each device
   };
   /// A request whose route and sender are known.
   struct Call {
@@ -43,7 +45,7 @@ class Api {
     std::shared_ptr<BodySink> (*open)(Call call) = nullptr;
   };
 
-  explicit Api(Context context) : context_(std::move(context)) {}
+  explicit Api(Context context) : context_(std::move(context)), requests_(context_.requests) {}
 
   static bool owns(std::string_view path) { return path.substr(0, prefix.size()) == prefix; }
   static std::vector<Route> routes();
@@ -63,6 +65,7 @@ class Api {
   std::optional<Call> admit(const HttpRequest& request, const Match& match, Respond respond) const;
 
   Context context_;
+  mutable signaling::RateLimiter requests_;
 };
 
 /// The route tables, a file each.

@@ -56,7 +56,7 @@ void create(Api::Call call) {
     return call.respond(
         errorResponse(400, "bad_message", "\"size\" must be a whole number of bytes, 1 or more"));
   }
-  call.api.blobs.create(
+  call.api.blobs->create(
       call.device.user, size->get<uint64_t>(),
       [respond = std::move(call.respond)](Result<BlobService::Created> created) {
         if (!created) return respond(apiError(created.error()));
@@ -67,7 +67,7 @@ void create(Api::Call call) {
 
 void head(Api::Call call) {
   if (!isBlobId(call.parameters[0])) return call.respond(noSuchBlob());
-  call.api.blobs.find(call.parameters[0], [respond = std::move(call.respond)](Result<BlobStore::Info> info) {
+  call.api.blobs->find(call.parameters[0], [respond = std::move(call.respond)](Result<BlobStore::Info> info) {
     if (!info) return respond(apiError(info.error()));
     HttpResponse response = progress(200, info->offset);
     response.headers.emplace_back("Upload-Length", std::to_string(info->size));
@@ -102,7 +102,7 @@ HttpResponse download(BlobService& blobs, const std::string& range, uint64_t siz
 void get(Api::Call call) {
   const std::string id = call.parameters[0];
   if (!isBlobId(id)) return call.respond(noSuchBlob());
-  BlobService& blobs = call.api.blobs;
+  BlobService& blobs = *call.api.blobs;
   blobs.find(id, [&blobs, id, range = call.request.range,
                   respond = std::move(call.respond)](Result<BlobStore::Info> info) {
     if (!info) return respond(apiError(info.error()));
@@ -115,10 +115,10 @@ void get(Api::Call call) {
 
 void removeBlob(Api::Call call) {
   if (!isBlobId(call.parameters[0])) return call.respond(noSuchBlob());
-  call.api.blobs.remove(call.parameters[0], call.device.user,
-                        [respond = std::move(call.respond)](Result<BlobService::None> removed) {
-                          respond(removed ? jsonResponse(200, "{}") : apiError(removed.error()));
-                        });
+  call.api.blobs->remove(call.parameters[0], call.device.user,
+                         [respond = std::move(call.respond)](Result<BlobService::None> removed) {
+                           respond(removed ? jsonResponse(200, "{}") : apiError(removed.error()));
+                         });
 }
 
 /// One PATCH: what comes is appended as it comes, so that a broken connection keeps what got through.
@@ -168,7 +168,7 @@ std::shared_ptr<BodySink> append(Api::Call call) {
     call.respond(errorResponse(400, "bad_message", "the header Upload-Offset must be a whole number"));
     return nullptr;
   }
-  return std::make_shared<Upload>(call.api.blobs, call.parameters[0], call.device.user, *offset,
+  return std::make_shared<Upload>(*call.api.blobs, call.parameters[0], call.device.user, *offset,
                                   std::move(call.respond));
 }
 

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -15,6 +16,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "server/Log.hpp"
 
 namespace sotto::server {
 
@@ -29,6 +32,7 @@ namespace {
 constexpr size_t maxGroup = 512;
 /// Our tables in a file: what a later version of this program looks at before it touches one.
 constexpr int schemaVersion = 1;
+constexpr std::chrono::seconds errorPause{10};
 constexpr mode_t othersBits = S_IRWXG | S_IRWXO;
 
 struct StatementDeleter {
@@ -129,6 +133,7 @@ struct SqliteStorage::Impl {
       saveVersionStatement;
   StorageVersion lastVersion = 0;
   bool wrote = false;  ///< in the present transaction
+  std::chrono::steady_clock::time_point quietUntil;
 
   mutable std::mutex mutex;
   std::condition_variable wake;
@@ -207,10 +212,17 @@ bool SqliteStorage::Impl::execute(const char* sql) {
   return sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
 }
 
+/// A disk that is full fails with every batch: the log hears of it now and then.
 void SqliteStorage::Impl::noteError() {
   ++failures;
+  const std::string what = sqlite3_errmsg(database);
+  const auto now = std::chrono::steady_clock::now();
+  if (now >= quietUntil) {
+    quietUntil = now + errorPause;
+    logError(fmt::format("storage: {}", what));
+  }
   const std::lock_guard lock(mutex);
-  error = sqlite3_errmsg(database);
+  error = what;
 }
 
 void SqliteStorage::Impl::run() {

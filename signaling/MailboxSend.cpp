@@ -74,9 +74,7 @@ void Mailboxes::send(const DeviceName& from, SendRequest request, Done<SendResul
   const std::vector<Box> boxes = pending.boxes;
   pending_.push_back(std::move(pending));
   for (const Box& target : boxes) {
-    if (target->state != Mailbox::State::Loaded) {
-      whenLoaded(target, [this](bool) { continueSends(); });
-    }
+    if (target->state == Mailbox::State::Unloaded) load(target);
   }
   continueSends();
 }

@@ -92,6 +92,7 @@ void Mailboxes::finishLoading(const Box& box, bool loaded) {
   if (box->told) box->registered = *box->told;
   for (const auto& then : std::exchange(box->waiting, {})) then(loaded);
   if (loaded) pump(box);
+  continueSends();
 }
 
 void Mailboxes::attach(const DeviceName& device, std::shared_ptr<Connection> connection,

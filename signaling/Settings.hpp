@@ -28,12 +28,12 @@ struct DirectoryLimits {
 struct MessageLimits {
   base::TimeDelta keep = base::TimeDelta::seconds(int64_t{14} * 24 * 3600);
   size_t mailboxMessages = 1000;
-  size_t mailboxBytes = size_t{8} * 1024 * 1024;               ///< as stored
+  size_t mailboxBytes = size_t{8} * 1024 * 1024;       ///< as stored
   Rate sends{20, 200};                                 ///< of each sending device
   Rate senderBytes{512.0 * 1024, 32.0 * 1024 * 1024};  ///< stored for each sending device
   size_t recipients = 500;                             ///< of one message
-  size_t bodyBytes = size_t{64} * 1024;                        ///< of one recipient, before base64
-  size_t sharedBytes = size_t{64} * 1024;                      ///< before base64
+  size_t bodyBytes = size_t{64} * 1024;                ///< of one recipient, before base64
+  size_t sharedBytes = size_t{64} * 1024;              ///< before base64
   /// Sent to a device and not acknowledged; more follow as it acknowledges.
   size_t windowMessages = 100;
   size_t windowBytes = size_t{1024} * 1024;

@@ -1,6 +1,8 @@
 """The key directory over HTTP with real processes: contract, limits, and what must survive kill -9."""
 
+import asyncio
 import concurrent.futures
+import json
 import os
 import threading
 import unittest
@@ -120,6 +122,14 @@ class Directory(unittest.TestCase):
         status, _, headers = bob.call("POST", "/keys", {})
         self.assertEqual((405, "PUT, GET"), (status, headers["Allow"]))
 
+    def test_a_device_that_asks_too_much_is_told_to_wait(self):
+        with server(clients={"messages_per_second": 1, "message_burst": 5}) as strict:
+            bob, alice = Device(strict, "bob"), Device(strict, "alice")
+            answers = [bob.call("GET", "/keys") for _ in range(8)]
+            self.assertEqual([404] * 5, [status for status, _, _ in answers[:5]])
+            self.assertIn(429, [status for status, _, _ in answers[5:]])
+            self.assertEqual(404, alice.call("GET", "/keys")[0])
+
     def test_fetches_are_limited_for_each_target_and_in_all_and_say_when_to_come_back(self):
         with server(directory={"fetch_burst": 30, "target_fetch_burst": 5}) as strict:
             alice, eve = Device(strict, "alice"), Device(strict, "eve")
@@ -174,6 +184,52 @@ class Directory(unittest.TestCase):
         self.assertGreater(len(seen), 0)
         self.assertEqual(len(seen), len(set(seen)), f"seed {seed}: handed out twice")
         self.assertEqual(set(), left & set(seen), f"seed {seed}: still there after it went out")
+
+
+class Origins(unittest.TestCase):
+    """Pages of other origins: refused by default, let in by name."""
+
+    PAGE = "https://call.example.org"
+
+    def test_pages_from_elsewhere_are_refused_over_http_and_websocket_and_programs_are_not(self):
+        with server() as running:
+            bob = Device(running, "bob")
+            bob.register(1)
+            own = f"http://127.0.0.1:{running.http_port}"
+            for origin, expected in ((self.PAGE, 403), ("null", 403), (own, 200)):
+                status, answer, headers = bob.call("GET", "/keys", headers={"Origin": origin})
+                self.assertEqual(expected, status, origin)
+                self.assertNotIn("Access-Control-Allow-Origin", headers)
+            self.assertEqual(403, bob.call("PATCH", "/blobs/" + "0" * 64, raw=b"x", headers={"Origin": self.PAGE})[0])
+            self.assertEqual(403, bob.call("OPTIONS", "/keys", headers={"Origin": self.PAGE})[0])
+
+            async def connect(origin):
+                async with harness.websockets.connect(running.url.replace("http", "ws") + "/ws", origin=origin):
+                    return 101
+
+            self.assertEqual(101, asyncio.run(connect(own)))
+            self.assertEqual(101, asyncio.run(connect(None)))
+            with self.assertRaises(harness.websockets.InvalidStatusCode) as refused:
+                asyncio.run(connect(self.PAGE))
+            self.assertEqual(403, refused.exception.status_code)
+
+    def test_named_origins_are_let_in_and_told_so(self):
+        with server(http={"allowed_origins": [self.PAGE]}) as running:
+            bob = Device(running, "bob")
+            status, _, headers = bob.call("OPTIONS", "/keys", token="", headers={
+                "Origin": self.PAGE, "Access-Control-Request-Method": "PUT"})
+            self.assertEqual((204, self.PAGE), (status, headers["Access-Control-Allow-Origin"]))
+            self.assertIn("PUT", headers["Access-Control-Allow-Methods"])
+            self.assertIn("Authorization", headers["Access-Control-Allow-Headers"])
+            status, _, headers = bob.call("GET", "/keys", headers={"Origin": self.PAGE})
+            self.assertEqual((404, self.PAGE, "Origin"), (status, headers["Access-Control-Allow-Origin"], headers["Vary"]))
+            self.assertEqual(403, bob.call("GET", "/keys", headers={"Origin": "https://evil.example.org"})[0])
+
+            async def connect():
+                async with harness.websockets.connect(running.url.replace("http", "ws") + "/ws", origin=self.PAGE) as socket:
+                    await socket.send('{"id":1,"type":"ping"}')
+                    return json.loads(await socket.recv())["ok"]
+            self.assertTrue(asyncio.run(connect()))
 
 
 class Storage(unittest.TestCase):

@@ -5,8 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "signaling/KeyRecord.hpp"
 #include "signaling/Service.hpp"
 #include "signaling/Tokens.hpp"
+#include "signaling/storage/MemoryStorage.hpp"
 
 using namespace sotto;
 using namespace sotto::signaling;
@@ -52,6 +54,9 @@ class Socket final : public Connection {
 class World {
  public:
   World() : service_(settings(), plane_, random_, storage_) {
+    for (const char* user : {"alice", "bob"}) {
+      storage_.commit({{}, {{recordKey({user, user}), "registered"}}}, [](CommitResult) {});
+    }
     for (size_t i = 0; i < 2; ++i) reopen(i);
   }
 
@@ -86,6 +91,15 @@ class World {
         return service_.onMediaEvent(control::SlotsBound{"demo", self(who), {{"2", self(1 - who), {}}}});
       case 10:
         return service_.onMediaEvent(control::SpeakersChanged{"demo", {{self(who), 5}}});
+      case 12:
+        storage_.drainOne();
+        return;
+      case 13:
+        storage_.failCommits = rest.size() & 1;
+        storage_.failReads = rest.size() >> 1 & 1;
+        return storage_.drain();
+      case 14:
+        return attach(who, rest.size());
       default:
         return service_.onMessage(ids_[who], rest, now_);
     }
@@ -93,6 +107,7 @@ class World {
 
   ~World() {
     service_.stop("end");
+    storage_.drain();
     while (!plane_.pending.empty()) plane_.answer(false);
   }
 
@@ -130,6 +145,16 @@ class World {
     }
     service_.onMessage(ids_[who], message.dump(), now_);
     if (!sockets_[who]->joined.is_null()) last_[who] = sockets_[who]->joined;
+  }
+
+  void attach(size_t who, size_t after) {
+    if (sockets_[who]->closed) reopen(who);
+    TokenClaims claims;
+    claims.user = claims.device = claims.name = who == 0 ? "alice" : "bob";
+    claims.expiresAt = startMs / 1000 + 1'000'000;
+    const json message{
+        {"id", 1}, {"type", "attach"}, {"token", issueToken(secret, claims).value()}, {"after", after}};
+    service_.onMessage(ids_[who], message.dump(), now_);
   }
 
   void offer(size_t who, std::string_view variant) {

@@ -169,8 +169,17 @@ TEST_CASE("each fault has one message with its place and what was expected") {
       {"http:\n  port: \x01", "f.yaml:2:9: a byte that is not text, expected YAML in UTF-8"},
       {"\xff\xfeh", "f.yaml:1:1: a byte that is not text, expected YAML in UTF-8"},
       {"http: {port: 80", "f.yaml:1:1: not valid YAML: end of map flow not found"},
+      {"http: {allowed_origins: [call.example.org]}",
+       "f.yaml:1:26: http.allowed_origins[0] is \"call.example.org\", expected an origin such as "
+       "https://call.example.org, or \"*\" for all"},
+      {"rooms: {suites: []}", "f.yaml:1:17: rooms.suites has 0 entries, expected 1 to 3"},
+      {"rooms: {suites: [duo, duo]}", "f.yaml:1:23: rooms.suites[1] is \"duo\" again, expected each once"},
+      {"rooms: {suites: [aes256gmc]}",
+       "f.yaml:1:18: rooms.suites[0] is \"aes256gmc\", expected duo, aes128gcm or aes256gcm; did you mean "
+       "aes256gcm?"},
       {"a: 1\n---\nb: 2",
-       "f.yaml:1:1: unknown key \"a\", expected http, clients, media, rooms, auth or log\n"
+       "f.yaml:1:1: unknown key \"a\", expected http, clients, media, rooms, auth, storage, "
+       "directory, messages, blobs or log\n"
        "f.yaml:3:1: a second YAML document begins, expected one"},
   };
   for (const auto& c : cases) {

@@ -25,10 +25,15 @@ TEST_CASE("a pattern of many stars does not take exponential time") {
 TEST_CASE("the first matching policy decides, and e2ee where none matches") {
   Rooms rooms;
   rooms.e2ee = E2ee::Required;
-  rooms.policies = {{"open-*", E2ee::Off}, {"open-?", E2ee::Optional}, {"mixed", E2ee::Optional}};
+  rooms.suites = {Suite::Duo};
+  rooms.policies = {{"open-*", E2ee::Off, {Suite::Aes256Gcm}},
+                    {"open-?", E2ee::Optional, {}},
+                    {"mixed", E2ee::Optional, {}}};
   CHECK(rooms.e2eeFor("open-a") == E2ee::Off);
   CHECK(rooms.e2eeFor("mixed") == E2ee::Optional);
   CHECK(rooms.e2eeFor("demo") == E2ee::Required);
+  CHECK(rooms.suitesFor("open-a") == std::vector<Suite>{Suite::Aes256Gcm});
+  CHECK(rooms.suitesFor("demo") == std::vector<Suite>{Suite::Duo});
 }
 
 }  // namespace sotto::config

@@ -19,7 +19,11 @@ TEST_CASE("what is printed loads again as the same configuration, complete") {
   config.http.tls = {"/etc/a \"quoted\\\" name.pem", "key ${HOME} \t.pem"};
   config.media.workers = 3;
   config.media.announcedAddresses = {"auto", "192.0.2.1"};
-  config.rooms.policies = {{"open-*", E2ee::Off}, {"mixed", E2ee::Optional}};
+  config.rooms.policies = {{"open-*", E2ee::Off, {Suite::Duo}},
+                           {"mixed", E2ee::Optional, {Suite::Aes256Gcm, Suite::Duo}}};
+  config.rooms.suites = {Suite::Aes128Gcm};
+  config.http.allowedOrigins = {"https://call.example.org", "*"};
+  config.blobs.maxBytes = uint64_t{5} << 32;
   config.log = {LogLevel::Debug, LogFormat::Json};
   const std::string printed = toYaml(config);
   INFO(printed);
@@ -33,6 +37,10 @@ TEST_CASE("what is printed loads again as the same configuration, complete") {
   REQUIRE(again->rooms.policies.size() == 2);
   CHECK(again->rooms.policies[1].match == "mixed");
   CHECK(again->rooms.policies[1].e2ee == E2ee::Optional);
+  CHECK(again->rooms.policies[1].suites == config.rooms.policies[1].suites);
+  CHECK(again->rooms.suites == config.rooms.suites);
+  CHECK(again->http.allowedOrigins == config.http.allowedOrigins);
+  CHECK(again->blobs.maxBytes == config.blobs.maxBytes);
   CHECK(toYaml(*again) == printed);
 }
 

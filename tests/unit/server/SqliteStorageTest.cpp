@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <catch2/catch.hpp>
@@ -47,16 +48,26 @@ struct Opened {
   }
   /// Runs answers until `count` have been given.
   void settle(const size_t& answers, size_t count) {
-    const auto work = asio::make_work_guard(io);
     while (answers < count) io.run_one();
   }
   asio::io_context io;
+  /// Without it, a loop that has run dry once never runs again.
+  asio::executor_work_guard<asio::io_context::executor_type> guard{io.get_executor()};
   std::unique_ptr<SqliteStorage> storage;
   std::string error;
 };
 
 /// Counts what is asked and what is answered, so that a test can wait for all of it without a clock.
 class Counting final : public signaling::Storage {
+  template <typename Done>
+  auto counted(Done done) {
+    ++asked_;
+    return [this, done = std::move(done)](auto result) {
+      ++answered_;
+      done(std::move(result));
+    };
+  }
+
  public:
   explicit Counting(Opened& opened) : opened_(opened) {}
   void get(std::string key, GetDone done) override {
@@ -71,14 +82,6 @@ class Counting final : public signaling::Storage {
   void settle() { opened_.settle(answered_, asked_); }
 
  private:
-  template <typename Done>
-  auto counted(Done done) {
-    ++asked_;
-    return [this, done = std::move(done)](auto result) {
-      ++answered_;
-      done(std::move(result));
-    };
-  }
   Opened& opened_;
   size_t asked_ = 0, answered_ = 0;
 };
@@ -110,7 +113,6 @@ std::optional<std::string> valueOf(Counting& storage, const std::string& key) {
                            });
   };
   for (uint32_t i = 0; i < underWay; ++i) write();
-  const auto work = asio::make_work_guard(opened.io);
   opened.io.run();
   ::_exit(4);
 }

@@ -8,6 +8,13 @@ namespace {
 
 using base::TimeDelta;
 
+TEST_CASE("A token that names no room joins none, and says why") {
+  World world;
+  Client alice(world);
+  CHECK(Client::code(alice.join("alice", "")) == "unauthorized");
+  CHECK(alice.joined["error"]["message"] == "the token names no room, so it cannot join one");
+}
+
 TEST_CASE("A client joins, and learns of itself, the room and the limits") {
   World world;
   Client alice(world);
@@ -20,7 +27,11 @@ TEST_CASE("A client joins, and learns of itself, the room and the limits") {
   CHECK(reply["self"]["connected"] == true);
   CHECK_FALSE(reply["self"].contains("e2ee"));
   CHECK(reply["roster"] == json::array());
-  CHECK(reply["room"] == json{{"name", "demo"}, {"e2ee", "required"}});
+  CHECK(reply["room"]["name"] == "demo");
+  CHECK(reply["room"]["e2ee"] == "required");
+  CHECK(reply["room"]["call"].get<std::string>().size() == 32);
+  CHECK(reply["room"]["invited"] == json::array());
+  CHECK(reply["room"]["suites"] == json{"duo", "aes128gcm", "aes256gcm"});
   CHECK(reply["limits"]["videoSlots"] == 24);
   CHECK(reply["session"]["secret"].get<std::string>().size() == 32);
   CHECK(world.media.last<control::CreateRoom>().room == "demo");

@@ -120,7 +120,6 @@ TEST_CASE("Each refusal has a sentence of its own") {
       {with("exp", now), "the token has expired"},
       {with("nbf", now + 1), "the token is not valid yet"},
       {without("exp"), "the token has no \"exp\""},
-      {without("room"), "the token has no \"room\""},
       {without("sub"), "the token has no \"sub\""},
       {with("exp", "tomorrow"), "the token's \"exp\" must be a number of seconds since 1970"},
       {with("room", 5), "the token's \"room\" must be text of 1 to 128 bytes without control characters"},
@@ -140,6 +139,19 @@ TEST_CASE("Each refusal has a sentence of its own") {
     CHECK(verified.error().error.message == message);
   }
   CHECK_FALSE(verifyToken(secret, tampered, now));
+}
+
+TEST_CASE("A token may name no room, and says so when it comes back") {
+  json claims = goodClaims();
+  claims.erase("room");
+  const auto verified = verifyToken(secret, handMade(hs256, claims), now);
+  REQUIRE(verified);
+  CHECK(verified->room.empty());
+  CHECK(verified->user == "alice");
+  TokenClaims issued;
+  issued.user = issued.device = issued.name = "x";
+  issued.expiresAt = now + 60;
+  CHECK(verifyToken(secret, issueToken(secret, issued).value(), now)->room.empty());
 }
 
 TEST_CASE("A secret that is too short signs and verifies nothing") {

@@ -20,7 +20,7 @@ struct KnownAnswer {
   KnownAnswer() {
     std::ifstream file(std::string(SOTTO_TEST_DATA) + "/signal-v3.json");
     const auto vectors = nlohmann::json::parse(file).at("xeddsa_verify");
-    const auto text = [&vectors](const char* key) { return fromHex(vectors.at(key).get<std::string>()); };
+    const auto text = [&vectors](const char* name) { return fromHex(vectors.at(name).get<std::string>()); };
     key = "\x05" + text("public");
     message = text("message");
     signature = text("signature");

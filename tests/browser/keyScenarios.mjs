@@ -103,6 +103,38 @@ async function verify({ shoot, people: [kim, lea] }) {
   for (const person of [kim, lea]) await person.page.$eval(".security .close", (button) => button.click());
 }
 
+/** Writes in the chat as a person does. */
+async function write(person, text) {
+  await person.press("c");
+  await person.page.waitForSelector(".chat:not([hidden]) #chat-text:not([disabled])");
+  await person.page.keyboard.type(text);
+  await person.press("Enter");
+}
+
+function reads(person, name, text) {
+  return eventually(
+    `${person.name} reads "${text}" by ${name}`,
+    () => person.page.$$eval(`.chat .lines [data-name="${name}"] span`, (all) => all.map(({ textContent }) => textContent)),
+    (texts) => texts.includes(text),
+  );
+}
+
+async function chat({ people, shoot }) {
+  const [kim, , max, nora] = people;
+  for (const [person, text] of [[kim, "Hello, everybody: m, v and s are letters"], [nora, "Grüße from Firefox"]]) {
+    await write(person, text);
+    for (const other of others(people, person)) await reads(other, person.name, text);
+  }
+  // Letters that were typed are no shortcuts.
+  const { participants } = await nora.snapshot();
+  assert.ok(participants.every(({ tracks }) => tracks.every(({ muted }) => !muted)), "typing muted somebody");
+  await nora.page.$eval(".chat .reaction", (button) => button.click());
+  for (const person of [kim, max]) await person.page.waitForSelector('.tile[data-name="Nora"] .shown-reaction:not([hidden])');
+  await shoot(kim, "keys-chat");
+  for (const person of [kim, nora]) await person.press("Escape");
+  assert.match(await max.page.$eval("#chat", (button) => button.getAttribute("aria-label")), /2 new/);
+}
+
 async function changedIdentity({ chromium, server, shoot, people }) {
   const [kim, lea, max, nora] = people;
   const before = (await kim.snapshot()).code.digits;
@@ -150,6 +182,7 @@ export const keyScenarios = [
   { name: "keys: four browsers agree on keys by themselves, and one code is on all screens", run: fourTogether },
   { name: "keys: somebody leaves and comes back, with a fresh key in between", run: leaveAndReturn },
   { name: "keys: two compare the same safety number and mark it", run: verify },
+  { name: "keys: chat and reactions reach everybody, sealed", run: chat },
   { name: "keys: a changed identity is shown, and blocked until accepted", run: changedIdentity },
   {
     name: "keys: nobody's page complained",

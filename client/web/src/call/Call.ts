@@ -18,6 +18,7 @@ import {
   type ServerEvents,
   type Source,
 } from "../signaling/messages.ts";
+import { DataMessages } from "./DataMessages.ts";
 import { E2eeTracker, OwnE2eeTracker, type E2eeState } from "./E2eeState.ts";
 import { SlotPlan, wishes, type View } from "./SlotPlan.ts";
 
@@ -64,7 +65,9 @@ export class Call implements SignalingListener {
   speakers: readonly string[] = [];
   statistics: Statistics = { slots: [], layers: [], roundTripMs: undefined, availableOutgoingBitsPerSecond: undefined };
   onChange: () => void = () => undefined;
-  /** Whoever wants the data messages of the others. */
+  /** Sealed chat, reactions and the like. */
+  readonly data: DataMessages;
+  /** Whoever wants the data messages of the others, sealed as they are. */
   readonly dataListeners = new Set<(data: ReceivedData) => void>();
 
   private readonly signaling: SignalingClient;
@@ -85,6 +88,16 @@ export class Call implements SignalingListener {
       { connect: options.connect, token: options.token, suites: ["duo", "aes128gcm", "aes256gcm"] },
       this,
     );
+    const call = this;
+    this.data = new DataMessages({
+      get self() {
+        return call.self?.sender;
+      },
+      sendData: (...message) => this.sendData(...message),
+      seal: (plain, route) => options.worker.sealData(plain, route),
+      open: (sealed, routes) => options.worker.openData(sealed, routes),
+    });
+    this.dataListeners.add((received) => void this.data.receive(received));
     options.keys.connect({
       request: (type, fields) => this.signaling.request(type, fields),
       forceKeyFrames: () => this.media?.forceKeyFrames(),

@@ -6,6 +6,7 @@ import { DeviceError, type LocalMedia } from "../call/LocalMedia.ts";
 import type { View } from "../call/SlotPlan.ts";
 import type { ParticipantInfo, Source } from "../signaling/messages.ts";
 import { AudioOutput } from "./AudioOutput.ts";
+import { ChatPanel } from "./ChatPanel.ts";
 import { Controls } from "./Controls.ts";
 import { el, icon, setIcon, setText } from "./dom.ts";
 import { gridShape } from "./gridLayout.ts";
@@ -50,6 +51,7 @@ export class CallView {
   private readonly panel: SecurityPanel | undefined;
   private readonly warnings: IdentityWarnings | undefined;
   private drawnCode = "";
+  private readonly chat: ChatPanel;
   private readonly callLockText = el("span");
   private readonly summary = el("div", { class: "summary", hidden: true, "aria-label": "Statistics of the connection" });
   private readonly controls: Controls;
@@ -71,9 +73,14 @@ export class CallView {
       microphone: () => this.toggleMicrophone(),
       camera: () => this.toggleCamera(),
       screen: () => this.toggleScreen(),
+      chat: () => this.toggleChat(),
       statistics: () => this.toggleStatistics(),
       invite: () => this.copyInvite(),
       leave: options.leave,
+    });
+    this.chat = new ChatPanel(call, {
+      reaction: (participant, emoji) => this.tiles.get(`${participant}/camera`)?.react(emoji),
+      say: (text) => this.say(text),
     });
     this.callLock.append(this.callLockIcon, this.callLockText);
     const { security } = call;
@@ -81,7 +88,10 @@ export class CallView {
       const panel = new SecurityPanel(call, security);
       this.panel = panel;
       this.warnings = new IdentityWarnings(call, security, (participant) => panel.show(participant));
-      this.callLock.onclick = () => panel.toggle();
+      this.callLock.onclick = () => {
+        if (!this.chat.element.hidden) this.toggleChat();
+        panel.toggle();
+      };
       this.callLock.title = "Verify this call";
     } else {
       this.callLock.disabled = true;
@@ -98,6 +108,7 @@ export class CallView {
       el("div", { class: "stage-area" }, this.grid),
       this.controls.element,
       this.panel?.element,
+      this.chat.element,
       this.toast,
       this.audio.element,
     );
@@ -194,6 +205,12 @@ export class CallView {
     await this.options.call.setTrack("screen", { track: null, muted: true });
   }
 
+  private toggleChat(): void {
+    this.panel?.hide();
+    this.chat.toggle();
+    this.requestDraw();
+  }
+
   private toggleStatistics(): void {
     this.statisticsOn = !this.statisticsOn;
     void this.options.call.refreshStatistics();
@@ -213,10 +230,14 @@ export class CallView {
   private readonly onKey = (event: KeyboardEvent): void => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     const pressed = event.key.toLowerCase();
+    // Whoever writes a message means letters.
+    if (event.target instanceof HTMLInputElement && pressed !== "escape") return;
     if (pressed === "m") void this.toggleMicrophone();
     else if (pressed === "v") void this.toggleCamera();
     else if (pressed === "s") void this.toggleScreen();
+    else if (pressed === "c") this.toggleChat();
     else if (pressed === "i") this.toggleStatistics();
+    else if (pressed === "escape" && !this.chat.element.hidden) this.toggleChat();
     else if (pressed === "escape" && this.panel?.element.hidden === false) this.panel.hide();
     else if (pressed === "escape" && this.pinned !== undefined) this.pin(this.pinned);
     else return;
@@ -259,8 +280,11 @@ export class CallView {
       microphoneOn: call.own.get("microphone")?.muted === false,
       cameraOn: call.own.get("camera")?.muted === false,
       screenOn: call.own.get("screen")?.track != null,
+      chatOn: !this.chat.element.hidden,
+      unread: this.chat.unread,
       statisticsOn: this.statisticsOn,
     });
+    this.chat.draw();
     this.audio.update([...call.slots.values()].filter(({ kind }) => kind === "audio").map(({ track }) => track));
     this.askForViews(plans, stage);
   }

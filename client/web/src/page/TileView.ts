@@ -31,6 +31,9 @@ const LOCKS: Record<E2eeState, { icon: IconName; text: string }> = {
 /** After a slot changed hands, its last old picture may still be on its way through the decoder, ms. */
 const UNCOVER_DELAY_MS = 120;
 
+/** How long a reaction stays, ms. */
+const REACTION_MS = 4000;
+
 export class TileView {
   readonly element: HTMLElement;
   readonly video = el("video", { autoplay: true, playsinline: true });
@@ -40,15 +43,17 @@ export class TileView {
   private readonly lockIcon = icon("lock");
   private readonly lock = el("span", { class: "lock", role: "img" }, this.lockIcon);
   private readonly mutedIcon = el("span", { class: "muted", role: "img", "aria-label": "Microphone is off" }, icon("microphone-off"));
+  private readonly reaction = el("span", { class: "shown-reaction", role: "status", hidden: true });
   private readonly statistics = el("pre", { class: "statistics" });
   private uncoverTimer: ReturnType<typeof setTimeout> | undefined;
+  private reactionTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(readonly key: string, onPin: () => void) {
     this.video.muted = true;
     this.video.disablePictureInPicture = true;
     const avatar = el("div", { class: "avatar" }, this.initials, this.message);
     const label = el("div", { class: "label" }, this.lock, this.nameText, this.mutedIcon);
-    this.element = el("article", { class: "tile", tabindex: 0 }, avatar, this.video, label, this.statistics);
+    this.element = el("article", { class: "tile", tabindex: 0 }, avatar, this.video, label, this.reaction, this.statistics);
     this.element.ondblclick = onPin;
     this.element.onkeydown = ({ key: pressed }) => {
       if (pressed === "Enter") onPin();
@@ -58,6 +63,14 @@ export class TileView {
   /** Height on the screen in CSS pixels. */
   get height(): number {
     return this.element.clientHeight;
+  }
+
+  /** Shows an emoji for a moment. */
+  react(emoji: string): void {
+    setText(this.reaction, emoji);
+    this.reaction.hidden = false;
+    clearTimeout(this.reactionTimer);
+    this.reactionTimer = setTimeout(() => (this.reaction.hidden = true), REACTION_MS);
   }
 
   update(state: TileState): void {

@@ -245,7 +245,7 @@ export class Call implements SignalingListener {
     };
     const published = this.options.keys.joined(reply, fresh);
     published.catch((error: unknown) => this.keysFailed(error));
-    if (fresh) this.published = published;
+    this.published = published;
     for (const id of this.roster.keys()) {
       if (!reply.roster.some((participant) => participant.id === id)) this.removeParticipant(id);
     }

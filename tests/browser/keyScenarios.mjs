@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 
 import { eventually } from "./support/eventually.mjs";
-import { isFresh, participant, Person } from "./support/person.mjs";
+import { NativeClient } from "./support/nativeClient.mjs";
+import { isFresh, participant, Person, picture } from "./support/person.mjs";
 
 /** What the promise about a removed member allows, ms. */
 const LIVE_WITHIN_MS = 5000;
@@ -135,6 +136,71 @@ async function chat({ people, shoot }) {
   assert.match(await max.page.$eval("#chat", (button) => button.getAttribute("aria-label")), /2 new/);
 }
 
+/** The native client in the same call, with a device of its own. */
+async function native({ bin, server, people, folder, media, shoot }) {
+  const before = (await people[0].snapshot()).code.digits;
+  const client = new NativeClient(bin, server, { room: ROOM, name: "Nat", key: null, media, folder, seconds: 20 });
+  try {
+    for (const person of people) {
+      await person.sees("Nat sealed", (state) => participant(state, "Nat")?.e2ee === "sealed");
+      await person.sees("Nat's picture", (state) => picture(state, "Nat").live && picture(state, "Nat").framesDecoded > 30);
+      await person.sees("another code", (state) => state.code !== null && state.code.digits !== before);
+    }
+    const codes = await Promise.all(people.map(async (person) => (await person.snapshot()).code.digits));
+    assert.equal(new Set(codes).size, 1);
+    await shoot(people[0], "keys-native-client");
+    const report = await client.finish();
+    const cameras = report.streams.filter(({ source }) => source === "camera");
+    assert.equal(cameras.length, people.length);
+    for (const { participant: name, opened } of cameras) assert.ok(opened > 50, `only ${opened} frames of ${name} opened natively`);
+    for (const person of people) {
+      await person.sees("the code from before Nat came", (state) => state.code?.digits === before);
+    }
+    const [opened, failed] = ["opened", "failed"].map((field) => report.streams.reduce((sum, stream) => sum + stream[field], 0));
+    const reasons = JSON.stringify(Object.assign({}, ...cameras.map(({ failures }) => failures)));
+    return `${opened} frames opened natively, ${failed} not (${reasons})`;
+  } catch (error) {
+    throw new Error(`${client.output}\n${error.message}`, { cause: error });
+  } finally {
+    client.stop();
+  }
+}
+
+/** Two tabs of one browser: each is somebody else, but one account is in one place only. */
+async function tabs({ chromium, server, people }) {
+  // The others make room: eight pages are too many for two cores.
+  for (const person of people.splice(0)) await person.close();
+  const room = "tabs";
+  const opened = [];
+  const open = async (name, account) => {
+    const query = { camera: "none", microphone: "none", account };
+    opened.push(await Person.open(chromium, server, name, { room, key: null, query }));
+    return opened.at(-1);
+  };
+  try {
+    const [first, second] = [await open("Una", ""), await open("Vic", "")];
+    for (const person of [first, second]) await person.join();
+    for (const [person, other] of [[first, "Vic"], [second, "Una"]]) {
+      await person.sees("the other tab's identity", (state) => participant(state, other)?.identity === "known");
+    }
+    const [{ code }, { code: same }] = [await first.snapshot(), await second.snapshot()];
+    assert.equal(code.digits, same.digits);
+    const link = await first.page.evaluate(() => location.hash);
+    assert.equal(link, "", "a key in the address");
+    await (await open("Wim", "wim")).join();
+    const again = await open("Wim again", "wim");
+    await again.page.waitForSelector(".card button.primary:not([disabled])");
+    await again.page.$eval(".card button.primary", (button) => button.click());
+    await eventually(
+      "the second Wim is told why not",
+      () => again.page.$eval(".notice", ({ hidden, textContent }) => (hidden ? "" : textContent)),
+      (text) => text.includes("another tab"),
+    );
+  } finally {
+    for (const person of opened) await person.close();
+  }
+}
+
 async function changedIdentity({ chromium, server, shoot, people }) {
   const [kim, lea, max, nora] = people;
   const before = (await kim.snapshot()).code.digits;
@@ -183,6 +249,11 @@ export const keyScenarios = [
   { name: "keys: somebody leaves and comes back, with a fresh key in between", run: leaveAndReturn },
   { name: "keys: two compare the same safety number and mark it", run: verify },
   { name: "keys: chat and reactions reach everybody, sealed", run: chat },
+  {
+    name: "keys: the native client agrees on keys with browsers, and has the same code",
+    skip: ({ bin }) => (NativeClient.available(bin) ? undefined : "sotto-client is not built"),
+    run: native,
+  },
   { name: "keys: a changed identity is shown, and blocked until accepted", run: changedIdentity },
   {
     name: "keys: nobody's page complained",
@@ -193,4 +264,5 @@ export const keyScenarios = [
       }
     },
   },
+  { name: "keys: tabs of one browser are devices of their own, and an account is in one of them", run: tabs },
 ];

@@ -94,7 +94,7 @@ async function main() {
   let failures = 0;
   try {
     // Before the browsers take all of the machine.
-    if (options.suite === "calls" && NativeClient.available(options.bin)) context.media = await makeMedia(join(context.folder, "media"), 25);
+    if (NativeClient.available(options.bin)) context.media = await makeMedia(join(context.folder, "media"), 25);
     const rooms = { max_participants: 6 };
     context.server = await SottoServer.start(options.bin, { rooms });
     context.display = await VirtualDisplay.start();

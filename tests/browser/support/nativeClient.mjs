@@ -38,7 +38,9 @@ export class NativeClient {
   constructor(bin, server, { room, name, key, media, folder, seconds }) {
     this.report = join(folder, "native.json");
     this.output = "";
-    const options = { server: server.url, room, name, "key-passphrase": key, video: media.video, audio: media.audio };
+    // Without a key it is a device of its own.
+    const keys = key === null ? { user: name.toLowerCase(), device: "native", store: join(folder, `${name}.store`) } : { "key-passphrase": key };
+    const options = { server: server.url, room, name, ...keys, video: media.video, audio: media.audio };
     const all = { ...options, record: join(folder, "recorded"), duration: String(seconds), json: this.report };
     const words = Object.entries(all).flatMap(([option, value]) => [`--${option}`, value]);
     this.process = spawn(join(bin, "sotto-client"), ["join", ...words], { stdio: ["ignore", "pipe", "pipe"] });

@@ -124,6 +124,9 @@ void checkAgainstModel(const Caller& caller) {
     }
     REQUIRE(found.size() == count);
   }
+  StorageBatch last;
+  for (const auto& [name, value] : model) last.writes.push_back({name, std::nullopt});
+  REQUIRE(caller.commit(std::move(last)) == CommitResult::Committed);
 }
 
 }  // namespace

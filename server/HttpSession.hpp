@@ -149,9 +149,17 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   void startUpload(uint64_t limit) {
     sink_ = context_->routes.openUpload(request_, responder());
     if (!sink_) return;
+    const bool waits = beast::iequals(headers_->get()[http::field::expect], "100-continue");
     upload_.emplace(std::move(*headers_));
     upload_->body_limit(limit);
-    readPiece();
+    if (!waits) return readPiece();
+    // The client holds the body back until it hears that it is wanted (RFC 9110 section 10.1.1).
+    static constexpr std::string_view goOn = "HTTP/1.1 100 Continue\r\n\r\n";
+    boost::asio::async_write(stream_, boost::asio::buffer(goOn),
+                             [self = this->shared_from_this()](beast::error_code error, size_t) {
+                               if (!error) return self->readPiece();
+                               self->sink_.reset();
+                             });
   }
 
   /// Each piece has the time of a request: slow is allowed, silent is not.

@@ -1,5 +1,7 @@
 #include "signaling/MailboxRecord.hpp"
 
+#include <charconv>
+
 #include "signaling/JsonReader.hpp"
 
 namespace sotto::signaling {
@@ -8,10 +10,6 @@ namespace {
 using reading::json;
 
 constexpr size_t numberSize = 8;
-/// Keys of the record that are the server's own and go to nobody.
-constexpr const char* expiresName = "_expires";
-constexpr const char* bytesName = "_bytes";
-constexpr const char* sharedIdName = "_shared";
 
 json parse(std::string_view text) {
   json parsed = json::parse(text.begin(), text.end(), nullptr, false);
@@ -91,40 +89,50 @@ std::vector<std::string> unpackKeys(std::string_view packed) {
   return keys;
 }
 
-std::string writeMessage(const DeviceName& from, const SendRequest& request, const Envelope& envelope,
-                         int64_t timeMs, const MessageFacts& facts) {
-  json record{{"from", {{"user", from.user}, {"device", from.device}}},
-              {"messageId", request.messageId},
-              {"purpose", request.purpose},
-              {"group", request.group},
-              {"time", timeMs},
-              {"type", envelope.type},
-              {"body", envelope.body},
-              {expiresName, facts.expiresMs},
-              {bytesName, facts.bytes}};
-  if (!facts.sharedId.empty()) {
-    record[sharedIdName] = facts.sharedId;
-  } else if (!request.shared.empty()) {
-    record["shared"] = request.shared;
-  }
-  return reading::dump(record);
+std::string messageHead(const DeviceName& from, const SendRequest& request, int64_t timeMs, bool withShared) {
+  json head{{"from", {{"user", from.user}, {"device", from.device}}},
+            {"messageId", request.messageId},
+            {"purpose", request.purpose},
+            {"group", request.group},
+            {"time", timeMs}};
+  if (withShared && !request.shared.empty()) head["shared"] = request.shared;
+  std::string text = reading::dump(head);
+  text.pop_back();  // the brace: each recipient's part follows
+  return text;
+}
+
+std::string writeMessage(const std::string& head, const Envelope& envelope, const MessageFacts& facts) {
+  std::string record =
+      std::to_string(facts.expiresMs) + ' ' + std::to_string(facts.bytes) + ' ' + facts.sharedId;
+  record.reserve(record.size() + head.size() + envelope.body.size() + 64);
+  // Type and body have been checked: a word, and base64, which JSON takes as they are.
+  record.append("\n").append(head).append(R"(,"type":")").append(envelope.type);
+  record.append(R"(","body":")").append(envelope.body).append("\"}");
+  return record;
 }
 
 MessageFacts readMessageFacts(std::string_view record) {
-  const json message = parse(record);
-  return {message.value(expiresName, int64_t{0}), message.value(bytesName, size_t{0}),
-          message.value(sharedIdName, std::string())};
+  const std::string_view line = record.substr(0, record.find('\n'));
+  MessageFacts facts;
+  const char* end = line.data() + line.size();
+  const auto first = std::from_chars(line.data(), end, facts.expiresMs);
+  if (first.ptr == end || *first.ptr != ' ') return facts;
+  const auto second = std::from_chars(first.ptr + 1, end, facts.bytes);
+  if (second.ptr != end) facts.sharedId.assign(second.ptr + 1, end);
+  return facts;
 }
 
 std::string messageEvent(std::string_view record, uint64_t seq, const std::string& shared, bool asEvent) {
-  json message = parse(record);
-  message.erase(expiresName);
-  message.erase(bytesName);
-  message.erase(sharedIdName);
-  message["seq"] = seq;
-  if (!shared.empty()) message["shared"] = shared;
-  if (asEvent) message["event"] = "message";
-  return reading::dump(message);
+  // A record without its line is none of ours; what goes out is JSON all the same.
+  const size_t line = record.find('\n');
+  std::string_view json = line == record.npos ? std::string_view() : record.substr(line + 1);
+  json = json.size() < 2 ? std::string_view() : json.substr(1, json.size() - 2);
+  std::string event = asEvent ? R"({"event":"message","seq":)" : R"({"seq":)";
+  event.reserve(event.size() + json.size() + shared.size() + 64);
+  event.append(std::to_string(seq));
+  if (!json.empty()) event.append(",").append(json);
+  if (!shared.empty()) event.append(R"(,"shared":")").append(shared).append("\"");
+  return event.append("}");
 }
 
 std::optional<SendResult> readSendResult(std::string_view text) {

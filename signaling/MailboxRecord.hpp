@@ -1,9 +1,10 @@
 // The storage keys and values of mailboxes.
 //
 //   'b' user device                 -> the next sequence number (8 bytes). Never deleted: numbers never
-//   repeat 'm' user device, seq (8 bytes)  -> a message: the event's JSON but for its sequence number 's'
-//   user device, message id     -> what a sender was answered, so that a repeated send gets it again 'o'
-//   shared id                   -> a sealed body that several messages share (base64) 'r' shared id, 'm' key
+//   repeat 'm' user device, seq (8 bytes)  -> a message: a line of facts, then the event's JSON without its
+//   number 's' user device, message id     -> what a sender was answered, so that a repeated send gets it
+//   again 'o' shared id                   -> a sealed body that several messages share (base64) 'r' shared
+//   id, 'm' key
 //   -> nothing: stands for a message that still needs the shared body 'x' expiry (8 bytes), shared id -> the
 //   keys above of one send, to be deleted then
 #pragma once
@@ -38,17 +39,21 @@ std::string expiryKey(int64_t expiresMs, const std::string& id);
 std::string packKeys(const std::vector<std::string>& keys);
 std::vector<std::string> unpackKeys(std::string_view packed);
 
-/// What loading a mailbox needs of a stored message.
+/// What the server itself needs to know of a stored message.
 struct MessageFacts {
   int64_t expiresMs = 0;
   size_t bytes = 0;      ///< that it counts for in the mailbox
   std::string sharedId;  ///< empty: the shared body, where there is one, is in the message
 };
-/// A stored message.
-std::string writeMessage(const DeviceName& from, const SendRequest& request, const Envelope& envelope,
-                         int64_t timeMs, const MessageFacts& facts);
+
+/// The part of a message that is the same for all recipients, made once for all of them.
+std::string messageHead(const DeviceName& from, const SendRequest& request, int64_t timeMs, bool withShared);
+/// A message for one of them: the facts in a line, then JSON, so that neither loading nor delivering parses
+/// it.
+std::string writeMessage(const std::string& head, const Envelope& envelope, const MessageFacts& facts);
 MessageFacts readMessageFacts(std::string_view record);
-/// The event `message`: the record with its number, and with the shared body that lies apart.
+/// A message as its device gets it: the record with its number, and with the shared body that lies apart
+/// (empty: none). `asEvent`: the event `message`, else an entry of GET /messages.
 std::string messageEvent(std::string_view record, uint64_t seq, const std::string& shared, bool asEvent);
 
 /// What was answered to a send.

@@ -81,6 +81,7 @@ void Mailboxes::send(const DeviceName& from, SendRequest request, Done<SendResul
 
 void Mailboxes::relay(const DeviceName& from, const SendRequest& request, const Done<SendResult>& done) {
   SendResult result;
+  const std::string head = messageHead(from, request, now_.unixMs, true);
   for (const Envelope& envelope : request.recipients) {
     const auto found = boxes_.find(envelope.to);
     if (found == boxes_.end() || !found->second->connection) {
@@ -94,8 +95,7 @@ void Mailboxes::relay(const DeviceName& from, const SendRequest& request, const 
       continue;
     }
     ++counters_.relayed;
-    const std::string record = writeMessage(from, request, envelope, now_.unixMs, {});
-    found->second->connection->send(messageEvent(record, 0, "", true));
+    found->second->connection->send(messageEvent(writeMessage(head, envelope, {}), 0, "", true));
   }
   done(std::move(result));
 }
@@ -154,6 +154,7 @@ void Mailboxes::place(Pending pending) {
   if (accepted.size() > 1 && send->request.shared.size() > smallShared) {
     send->sharedId = randomHex(random_, sharedIdBytes);
   }
+  const std::string head = messageHead(send->from, send->request, now_.unixMs, send->sharedId.empty());
   for (const size_t i : accepted) {
     const Box& target = pending.boxes[i];
     const Envelope& envelope = send->request.recipients[i];
@@ -161,8 +162,7 @@ void Mailboxes::place(Pending pending) {
     const uint64_t seq = target->nextSeq++;
     target->add(seq, {facts.bytes, facts.expiresMs, facts.sharedId, false, false, false});
     ++target->uses;
-    send->slots.push_back(
-        {target, seq, writeMessage(send->from, send->request, envelope, now_.unixMs, facts)});
+    send->slots.push_back({target, seq, writeMessage(head, envelope, facts)});
   }
   commitSend(send);
 }

@@ -79,6 +79,17 @@ class Blobs(unittest.TestCase):
         self.assertEqual(204, self.append(blob, 131_072, data[131_072:])[0])
         self.assertEqual(data, self.alice.call("GET", f"/blobs/{blob}")[1])
 
+    def test_a_client_that_waits_to_be_told_to_go_on_is_told(self):
+        blob = self.create(5)
+        with socket.create_connection(("127.0.0.1", self.server.http_port)) as connection:
+            connection.settimeout(harness.DEADLINE_S)
+            connection.sendall(f"PATCH /api/v1/blobs/{blob} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.alice.token}"
+                               "\r\nUpload-Offset: 0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n".encode())
+            self.assertTrue(connection.recv(1000).startswith(b"HTTP/1.1 100 Continue\r\n\r\n"))
+            connection.sendall(b"01234")
+            self.assertTrue(connection.recv(1000).startswith(b"HTTP/1.1 204 "))
+        self.assertEqual(b"01234", self.alice.call("GET", f"/blobs/{blob}")[1])
+
     def test_limits_and_owners_are_kept(self):
         with server(blobs={"max_bytes": 5000, "user_bytes": 9000, "user_blobs": 3, "total_bytes": 15000}) as strict:
             alice, eve, zoe = (Device(strict, user) for user in ("alice", "eve", "zoe"))

@@ -388,6 +388,35 @@ TEST_CASE_METHOD(Fixture, "Idle mailboxes are forgotten, attached ones are not")
   CHECK(socket->seqs() == std::vector<uint64_t>{1});
 }
 
+TEST_CASE("A stored message gives its facts back, and becomes JSON whatever is in it") {
+  SendRequest request = messageTo({{"b", "1"}}, 1);
+  request.group = "a \"group\" of \xc3\xbc";
+  request.shared = "AAAA";
+  const DeviceName from{"al\"ice\\", "d\xff"};
+  for (const bool apart : {false, true}) {
+    const MessageFacts facts{1'800'000'000'000, 12345, apart ? "0123" : ""};
+    const std::string record =
+        writeMessage(messageHead(from, request, 77, !apart), request.recipients[0], facts);
+    const MessageFacts read = readMessageFacts(record);
+    CHECK(read.expiresMs == facts.expiresMs);
+    CHECK(read.bytes == facts.bytes);
+    CHECK(read.sharedId == facts.sharedId);
+    const json event = json::parse(messageEvent(record, 9, apart ? request.shared : "", true));
+    CHECK(event.at("event") == "message");
+    CHECK(event.at("seq") == 9);
+    CHECK(event.at("time") == 77);
+    CHECK(event.at("group") == request.group);
+    CHECK(event.at("shared") == request.shared);
+    CHECK(event.at("body") == request.recipients[0].body);
+    CHECK(event.at("from").at("user") == from.user);
+  }
+  for (const char* broken : {"", "x", "\n", "1 2 3", "1 2 3\n{", "5"}) {
+    INFO(broken);
+    CHECK(json::parse(messageEvent(broken, 1, "", false)).at("seq") == 1);
+    readMessageFacts(broken);
+  }
+}
+
 TEST_CASE("Keys of messages come apart as they were put together") {
   const DeviceName device{"böb", "1"};
   const auto parsed = parseMessageKey(messageKey(device, 0x0102030405060708));

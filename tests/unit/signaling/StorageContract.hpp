@@ -8,7 +8,8 @@
 
 namespace sotto::signaling::test {
 
-/// Uses keys that begin with "contract", of which there are none before and none afterwards. `settle` lets the engine answer all that was asked.
+/// Uses keys that begin with "contract", of which there are none before and none afterwards. `settle` lets
+/// the engine answer all that was asked.
 void checkStorageContract(Storage& storage, const std::function<void()>& settle);
 
 }  // namespace sotto::signaling::test

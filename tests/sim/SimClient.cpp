@@ -33,6 +33,11 @@ class SimClient::ServerSide final : public signaling::Connection {
 
   void send(std::string text) override {
     later([text = std::move(text)](SimClient& client) {
+      ++client.signalingMessages_;
+      client.signalingBytes_ += text.size();
+      if (client.device_ != nullptr && text.find("\"event\":\"message\"") != std::string::npos) {
+        client.recordedMessages_.push_back(text);
+      }
       client.session_->onSocketMessage(text, client.time_.now());
     });
   }
@@ -60,7 +65,7 @@ class SimClient::ServerSide final : public signaling::Connection {
 };
 
 SimClient::SimClient(VirtualTime& time, SimServer& server, Violations& violations, uint32_t number,
-                     uint64_t seed, ClientSettings settings)
+                     uint64_t seed, ClientSettings settings, SimDevice* device)
     : time_(time),
       server_(server),
       violations_(violations),
@@ -73,6 +78,7 @@ SimClient::SimClient(VirtualTime& time, SimServer& server, Violations& violation
       down_(mixSeed(seed, 2'000 + number)),
       wire_("towards " + settings_.name, violations),
       out_(1 << 20, 4'096),
+      device_(device),
       alarm_(time,
              [this] {
                session_->onTime(time_.now());
@@ -112,7 +118,11 @@ SimClient::~SimClient() {
 CallOptions SimClient::makeOptions() const {
   CallOptions options;
   options.token = server_.issueToken(settings_.room, settings_.name);
-  if (settings_.sealed) options.roomSecret.assign(32, 0x42);
+  if (settings_.automaticKeys) {
+    options.device = {&device_->store, &device_->storage, &device_->directory};
+  } else if (settings_.sealed) {
+    options.roomSecret.assign(32, 0x42);
+  }
   options.microphone = settings_.microphone;
   if (settings_.camera) {
     VideoTrack camera;
@@ -133,6 +143,10 @@ CallOptions SimClient::makeOptions() const {
 }
 
 void SimClient::start() {
+  if (device_ != nullptr && !device_->registered) {
+    time_.after(base::TimeDelta::millis(5), [this] { start(); });
+    return;
+  }
   startedAt_ = time_.now();
   session_->start(time_.now());
   // Cameras do not tick in step.
@@ -208,6 +222,9 @@ void SimClient::open() {
 }
 
 void SimClient::send(std::string text) {
+  if (silent_ && text.find("\"type\":\"send\"") != std::string::npos) return;
+  ++signalingMessages_;
+  signalingBytes_ += text.size();
   time_.after(settings_.signalingDelay,
               [this, current = socketGeneration_, generation = *socketGeneration_, text = std::move(text)] {
                 if (*current == generation && connection_ != 0) server_.onMessage(connection_, text);
@@ -323,6 +340,8 @@ void SimClient::onRoster(std::span<const Participant> everyoneElse) {
 }
 
 void SimClient::onOpenFailure(const std::string& participant, const std::string& reason) {
+  // Frames that were sealed before a newcomer was told the key.
+  if (settings_.automaticKeys && reason == "unknown-key") return;
   violations_.add(settings_.name + " could not open a frame of " + participant + ": " + reason);
 }
 
@@ -337,6 +356,22 @@ void SimClient::onDataMessage(const client::call::RemoteData& message) {
     if (other.id == message.participant) from = other.name;
   }
   data_.push_back({from, message.kind, message.lossy, {message.payload.begin(), message.payload.end()}});
+}
+
+void SimClient::wake() {
+  alarm_.set(time_.now());
+}
+
+void SimClient::onWaitingForKeys(const std::string& participant, bool waiting) {
+  if (waiting) {
+    waitingForKeys_.insert(participant);
+  } else {
+    waitingForKeys_.erase(participant);
+  }
+}
+
+void SimClient::onIdentityChanged(const DeviceName& device) {
+  changedIdentities_.push_back(device);
 }
 
 void SimClient::onWarning(const std::string& message) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,14 @@
 #include "tests/sim/Alarm.hpp"
 #include "tests/sim/Link.hpp"
 #include "tests/sim/Oracles.hpp"
+#include "tests/sim/SimDevice.hpp"
 #include "tests/sim/SimServer.hpp"
 #include "tests/sim/SyntheticVideo.hpp"
 #include "tests/sim/VirtualTime.hpp"
 
 namespace sotto::sim {
 
+using client::call::DeviceName;
 using client::call::TrackSource;
 
 struct ClientSettings {
@@ -33,6 +36,8 @@ struct ClientSettings {
   uint8_t audioLevel = 60;         ///< RFC 6464
   bool sealed = true;
   bool data = false;  ///< data channels
+  /// Keys that the devices agree on themselves; else all have the same secret.
+  bool automaticKeys = false;
   std::vector<client::call::Want> wants;
   bool wantEveryone = true;
   uint32_t everyoneHeight = 0;
@@ -45,8 +50,9 @@ struct ClientSettings {
 class SimClient final : public client::call::SignalingSocket, public client::call::CallObserver {
  public:
   /// `number` is unique in the simulation and makes the address. References must outlive the client.
+  /// `device` is needed for automatic keys.
   SimClient(VirtualTime& time, SimServer& server, Violations& violations, uint32_t number, uint64_t seed,
-            ClientSettings settings);
+            ClientSettings settings, SimDevice* device = nullptr);
   ~SimClient() override;
 
   void start();
@@ -71,6 +77,8 @@ class SimClient final : public client::call::SignalingSocket, public client::cal
   Link& down() { return down_; }
   WireOracle& wire() { return wire_; }
   void onDatagram(base::MutableByteView datagram);
+  /// Its sealed messages get lost from here on: nobody gets a receipt.
+  void setSilent(bool silent) { silent_ = silent; }
   /// The socket to the server breaks without a word.
   void loseSocket();
 
@@ -96,6 +104,18 @@ class SimClient final : public client::call::SignalingSocket, public client::cal
   /// How often the data channel has opened, and whether it is.
   uint32_t dataOpened() const { return dataOpened_; }
   bool dataOpen() const { return dataOpen_; }
+
+  // ---- automatic keys
+  client::call::AutomaticKeys& keys() { return *session_->automaticKeys(); }
+  SimDevice& device() { return *device_; }
+  /// Whose frames it waits for keys of, by id.
+  const std::set<std::string>& waitingForKeys() const { return waitingForKeys_; }
+  const std::vector<DeviceName>& changedIdentities() const { return changedIdentities_; }
+  /// Text that went over the WebSocket, both ways.
+  uint64_t signalingMessages() const { return signalingMessages_; }
+  uint64_t signalingBytes() const { return signalingBytes_; }
+  /// Sealed messages as they came, for those who record everything.
+  const std::vector<std::string>& recordedMessages() const { return recordedMessages_; }
   /// Numbers of other clients by name, so that frames can be held against their author.
   std::function<std::optional<uint32_t>(const std::string&)> numberOf;
 
@@ -106,6 +126,7 @@ class SimClient final : public client::call::SignalingSocket, public client::cal
   void open() override;
   void send(std::string text) override;
   void close() override;
+  void wake() override;
   // CallObserver
   void onState(client::call::CallState state, const std::string& reason) override;
   void onRemoteFrame(const client::call::RemoteFrame& frame) override;
@@ -115,6 +136,8 @@ class SimClient final : public client::call::SignalingSocket, public client::cal
   void onWarning(const std::string& message) override;
   void onDataChannel(bool open) override;
   void onDataMessage(const client::call::RemoteData& message) override;
+  void onWaitingForKeys(const std::string& participant, bool waiting) override;
+  void onIdentityChanged(const DeviceName& device) override;
 
   client::call::CallOptions makeOptions() const;
   void sendVideo();
@@ -145,6 +168,12 @@ class SimClient final : public client::call::SignalingSocket, public client::cal
   std::vector<Data> data_;
   uint32_t dataOpened_ = 0;
   bool dataOpen_ = false;
+  SimDevice* device_;
+  bool silent_ = false;
+  std::set<std::string> waitingForKeys_;
+  std::vector<DeviceName> changedIdentities_;
+  std::vector<std::string> recordedMessages_;
+  uint64_t signalingMessages_ = 0, signalingBytes_ = 0;
   base::Timestamp startedAt_;
   std::optional<base::Timestamp> connectedAt_;
   uint32_t mediaConnections_ = 0;

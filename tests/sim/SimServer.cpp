@@ -69,7 +69,7 @@ std::string SimServer::issueToken(const std::string& room, const std::string& us
   signaling::TokenClaims claims;
   claims.room = room;
   claims.user = claims.name = user;
-  claims.device = "sim";
+  claims.device = deviceName;
   claims.expiresAt = now().unixMs / 1'000 + 3'600;
   return signaling::issueToken(tokenSecret, claims).value();
 }

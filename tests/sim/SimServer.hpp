@@ -26,6 +26,8 @@ class SimServer final : public signaling::MediaPlane, public room::EventSink {
   ~SimServer() override;
 
   static base::SocketAddress mediaAddress() { return base::SocketAddress::v4(192, 0, 2, 1, 40'000); }
+  /// Of every user.
+  static constexpr const char* deviceName = "sim";
   std::string issueToken(const std::string& room, const std::string& user) const;
 
   // ---- the network
@@ -33,6 +35,10 @@ class SimServer final : public signaling::MediaPlane, public room::EventSink {
   signaling::ConnectionId onOpen(std::shared_ptr<signaling::Connection> connection);
   void onMessage(signaling::ConnectionId id, std::string_view text);
   void onClose(signaling::ConnectionId id);
+
+  /// The key directory, as it is reached over HTTP; settle() once it has been asked.
+  signaling::KeyDirectory& keys() { return service_->keys(now()); }
+  void settle();
 
   /// The worker dies and another takes its place: all media state is gone.
   void loseWorker();
@@ -49,7 +55,6 @@ class SimServer final : public signaling::MediaPlane, public room::EventSink {
   signaling::Now now() const;
   void startWorker();
   void drainStorageLater();
-  void settle();
 
   VirtualTime& time_;
   base::Random& random_;

@@ -15,12 +15,27 @@ Simulation::~Simulation() = default;
 
 SimClient& Simulation::join(ClientSettings settings) {
   const auto number = static_cast<uint32_t>(clients_.size() + 1);
+  SimDevice* const device =
+      settings.automaticKeys ? &this->device(settings.name, settings.signalingDelay) : nullptr;
   clients_.push_back(
-      std::make_unique<SimClient>(time_, *server_, violations_, number, seed_, std::move(settings)));
+      std::make_unique<SimClient>(time_, *server_, violations_, number, seed_, std::move(settings), device));
   SimClient& client = *clients_.back();
   client.numberOf = [this](const std::string& name) { return numberOf(name); };
   client.start();
   return client;
+}
+
+SimDevice& Simulation::device(const std::string& user, base::TimeDelta delay) {
+  std::unique_ptr<SimDevice>& device = devices_[user];
+  if (!device) {
+    device = std::make_unique<SimDevice>(time_, *server_, user, seed_ * 7'919 + ++devicesMade_, delay);
+  }
+  return *device;
+}
+
+void Simulation::replaceDevice(const std::string& user) {
+  lostDevices_.push_back(std::move(devices_[user]));
+  device(user);
 }
 
 std::optional<uint32_t> Simulation::numberOf(const std::string& name) const {

@@ -3,6 +3,7 @@
 // certificates) differs from run to run; it decides nothing that a scenario could see.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,10 @@ class Simulation {
 
   /// Adds a participant that joins now. Lives as long as the simulation.
   SimClient& join(ClientSettings settings);
+  /// The device of `user`, registered in the directory; made on first use.
+  SimDevice& device(const std::string& user, base::TimeDelta delay = base::TimeDelta::millis(15));
+  /// `user` has lost everything: a new device under the old name, with another identity.
+  void replaceDevice(const std::string& user);
   void runFor(base::TimeDelta duration) { time_.runFor(duration); }
   /// Runs until `condition` holds, looking every 5 ms; false when it does not within `limit`.
   bool runUntil(const std::function<bool()>& condition, base::TimeDelta limit);
@@ -45,6 +50,10 @@ class Simulation {
   Violations violations_;
   base::SeededRandom serverRandom_;
   std::unique_ptr<SimServer> server_;
+  /// By user: a device that joins again is the same device. They outlive the clients.
+  std::map<std::string, std::unique_ptr<SimDevice>> devices_;
+  std::vector<std::unique_ptr<SimDevice>> lostDevices_;
+  uint64_t devicesMade_ = 0;
   std::vector<std::unique_ptr<SimClient>> clients_;
 };
 

@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <utility>
 
 #include "client/native/call/CallSession.hpp"
 #include "client/native/call/WebSocketClient.hpp"
@@ -165,6 +166,13 @@ struct Call::Impl final : public std::enable_shared_from_this<Impl>, private Sig
     if (webSocket_) webSocket_->close();
   }
 
+  void wake() override {
+    asio::post(loop_, [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (self && !self->stopped_) self->pump();
+    });
+  }
+
   void reportClosed(const std::string& reason) {
     asio::post(loop_, [weak = weak_from_this(), reason] {
       const auto self = weak.lock();
@@ -236,6 +244,22 @@ void Call::setRateCap(std::optional<uint64_t> bitsPerSecond) {
 
 void Call::setScreen(std::optional<VideoTrack> screen) {
   impl_->session_.setScreen(std::move(screen));
+}
+
+void Call::acceptIdentity(const DeviceName& device) {
+  impl_->session_.acceptIdentity(device, now());
+  impl_->pump();
+}
+
+std::optional<sotto::e2ee::signal::CallCode> Call::callCode() const {
+  const AutomaticKeys* keys = std::as_const(impl_->session_).automaticKeys();
+  return keys == nullptr ? std::nullopt : keys->callCode();
+}
+
+const std::deque<e2ee::RotationReport>& Call::rotations() const {
+  static const std::deque<e2ee::RotationReport> none;
+  const AutomaticKeys* keys = std::as_const(impl_->session_).automaticKeys();
+  return keys == nullptr ? none : keys->agreement().sending().reports();
 }
 
 CallState Call::state() const {

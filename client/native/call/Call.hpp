@@ -2,12 +2,15 @@
 // Asio event loop. Everything runs in the thread that runs the io_context.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "client/native/call/CallTypes.hpp"
+#include "client/native/e2ee/keys/RotationReport.hpp"
+#include "client/native/e2ee/signal/CallCode.hpp"
 
 namespace boost::asio {
 class io_context;
@@ -40,6 +43,14 @@ class Call {
   void setRateCap(std::optional<uint64_t> bitsPerSecond);
   /// Begins or (nullopt) ends a screen share; offers again.
   void setScreen(std::optional<VideoTrack> screen);
+
+  // ---- keys that devices agree on (CallOptions::device)
+  /// The user accepts the present identity key of a device.
+  void acceptIdentity(const DeviceName& device);
+  /// The code of the whole call; nothing while somebody's identity is not known, and without such keys.
+  std::optional<sotto::e2ee::signal::CallCode> callCode() const;
+  /// Changes of our own key, oldest first.
+  const std::deque<e2ee::RotationReport>& rotations() const;
 
   CallState state() const;
   const std::string& stateReason() const;

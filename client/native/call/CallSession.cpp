@@ -37,7 +37,7 @@ void addLayer(std::vector<LocalLayerStatistics>& layers, const LocalLayerStatist
   same->keyFrameRequests += more.keyFrameRequests;
 }
 
-std::unique_ptr<e2ee::KeyProvider> makeKeys(CallOptions& options, base::Random& random) {
+std::unique_ptr<e2ee::KeyProvider> externalKeys(CallOptions& options, base::Random& random) {
   if (options.roomSecret.empty()) return nullptr;
   auto keys = std::make_unique<e2ee::ExternalKeyProvider>(e2ee::SecretBytes(options.roomSecret),
                                                           options.suite, random);
@@ -64,13 +64,60 @@ class CallSession::MediaEvents final : public rtc::PeerConnectionObserver {
     const auto local = session_.locals_.find(mid, layer);
     if (local) session_.observer_.onKeyFrameWanted(local->source, local->index);
   }
-  void onFrame(const rtc::ReceivedFrame& frame) override { session_.remotes_.onFrame(frame); }
+  void onFrame(const rtc::ReceivedFrame& frame) override {
+    if (session_.remotes_.onFrame(frame)) session_.media_->requestKeyFrame(frame.mid);
+  }
   void onDataChannel(bool open) override { session_.setDataOpen(open); }
   void onData(const rtc::ReceivedData& data) override { session_.onData(data); }
 
  private:
   CallSession& session_;
 };
+
+/// What automatic keys ask for, done over the WebSocket.
+class CallSession::Keys final : public KeyLink {
+ public:
+  explicit Keys(CallSession& session) : session_(session) {}
+
+  void sendMessage(e2ee::OutgoingMessage message, std::function<void(e2ee::SendOutcome)> done) override {
+    if (!session_.socketOpen_) return done({"the connection to the server is gone", {}, {}});
+    const uint64_t id = session_.ask(Asked::Send);
+    session_.sends_[id] = std::move(done);
+    session_.socket_.send(makeSend(id, message));
+  }
+  void acknowledgeMessages(uint64_t upTo) override {
+    if (session_.socketOpen_) session_.socket_.send(makeAck(session_.ask(Asked::Acknowledge), upTo));
+  }
+  void keyFramesNeeded() override {
+    for (const LocalTracks::Layer& layer : session_.locals_.videoLayers()) {
+      session_.observer_.onKeyFrameWanted(layer.source, layer.index);
+    }
+  }
+  void keysWaiting(uint16_t sender, bool waiting) override {
+    const std::string id = session_.remotes_.idOfSender(sender);
+    if (!id.empty()) session_.observer_.onWaitingForKeys(id, waiting);
+  }
+  void keysRotated(const e2ee::RotationReport& report) override { session_.observer_.onRotation(report); }
+  void identityChanged(const e2ee::DeviceId& device) override {
+    session_.observer_.onIdentityChanged(device);
+  }
+  void deviceMessage(const e2ee::DeviceId& from, const e2ee::MessageId& id, e2ee::Body& body) override {
+    session_.observer_.onDeviceMessage(from, id, body);
+  }
+  void keysWarning(const std::string& message) override { session_.observer_.onWarning(message); }
+  void keysHaveWork() override { session_.socket_.wake(); }
+
+ private:
+  CallSession& session_;
+};
+
+std::unique_ptr<e2ee::KeyProvider> CallSession::makeKeys() {
+  if (auto external = externalKeys(options_, random_)) return external;
+  if (options_.device.store == nullptr) return nullptr;
+  auto automatic = std::make_unique<AutomaticKeys>(options_.device, options_.suite, random_, *keyLink_);
+  automatic_ = automatic.get();
+  return automatic;
+}
 
 CallSession::CallSession(CallOptions options, SignalingSocket& socket, base::DatagramBatch& out,
                          base::Random& random, CallObserver& observer)
@@ -80,8 +127,9 @@ CallSession::CallSession(CallOptions options, SignalingSocket& socket, base::Dat
       random_(random),
       observer_(observer),
       rateCap_(options_.rateCapBitsPerSecond),
-      keys_(makeKeys(options_, random)),
-      locals_(options_, keys_ != nullptr),
+      keyLink_(std::make_unique<Keys>(*this)),
+      keys_(makeKeys()),
+      locals_(options_, keys_ ? &keys_->sealer() : nullptr),
       remotes_(keys_.get(), observer),
       mediaEvents_(std::make_unique<MediaEvents>(*this)),
       socketBackoff_(firstBackoff),
@@ -122,6 +170,8 @@ void CallSession::end(CallState state, const std::string& reason) {
   if (media_) media_->close();
   if (socketOpen_) socket_.close();
   socketOpen_ = joined_ = false;
+  if (automatic_ != nullptr) automatic_->left();
+  sends_.clear();
   mediaDue_ = socketDue_ = giveUpDue_ = leaveDue_ = base::Timestamp::plusInfinity();
   setState(state, reason);
 }
@@ -162,6 +212,7 @@ void CallSession::onSocketClosed(const std::string& reason, base::Timestamp now,
   socketOpen_ = joined_ = false;
   asked_.clear();
   offerRequest_ = 0;
+  failSends();
   if (leaving_) return end(CallState::Left, "");
   if (!everJoined_) return fail(reason);
   if (wasJoined) {
@@ -189,6 +240,7 @@ void CallSession::onTime(base::Timestamp now) {
     socket_.open();
   }
   if (media_) media_->onTime(now);
+  if (automatic_ != nullptr && now >= automatic_->nextDeadline()) automatic_->onTime(now);
   settle(now);
 }
 
@@ -214,6 +266,7 @@ base::Timestamp CallSession::nextDeadline() const {
   base::Timestamp deadline = std::min({socketDue_, giveUpDue_, leaveDue_});
   if (joined_) deadline = std::min(deadline, mediaDue_);
   if (media_) deadline = std::min(deadline, media_->nextDeadline());
+  if (automatic_ != nullptr) deadline = std::min(deadline, automatic_->nextDeadline());
   return deadline;
 }
 
@@ -303,6 +356,10 @@ void CallSession::restartIce() {
 
 void CallSession::networkChanged(base::Timestamp now) {
   if (media_) media_->networkChanged(now);
+}
+
+void CallSession::acceptIdentity(const DeviceName& device, base::Timestamp now) {
+  if (automatic_ != nullptr) automatic_->acceptIdentity(device, now);
 }
 
 CallStatistics CallSession::statistics() const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "client/native/call/AutomaticKeys.hpp"
 #include "client/native/call/CallTypes.hpp"
 #include "client/native/call/LocalTracks.hpp"
 #include "client/native/call/RemoteStreams.hpp"
@@ -31,6 +33,8 @@ class SignalingSocket {
   virtual void send(std::string text) = 0;
   /// Closes after what was sent. onSocketClosed may follow or not.
   virtual void close() = 0;
+  /// Something has come by another way than the calls into the session: nextDeadline() is to be looked at.
+  virtual void wake() {}
 };
 
 class CallSession final {
@@ -70,6 +74,12 @@ class CallSession final {
   /// Our own address may have changed: lets the server know at once.
   void networkChanged(base::Timestamp now);
 
+  // ---- keys that devices agree on (CallOptions::device); without them these do and say nothing
+  void acceptIdentity(const DeviceName& device, base::Timestamp now);
+  /// Null with external keys and without encryption.
+  AutomaticKeys* automaticKeys() { return automatic_; }
+  const AutomaticKeys* automaticKeys() const { return automatic_; }
+
   CallState state() const { return state_; }
   const std::string& stateReason() const { return reason_; }
   /// Our own participant id; empty before the first join.
@@ -78,7 +88,9 @@ class CallSession final {
   CallStatistics statistics() const;
 
  private:
-  enum class Asked : uint8_t { Join, Offer, Subscribe, Mute, RateCap, Leave };
+  enum class Asked : uint8_t { Join, Offer, Subscribe, Mute, RateCap, Leave, Attach, Send, Acknowledge };
+
+  std::unique_ptr<e2ee::KeyProvider> makeKeys();
 
   // ---- signaling
   uint64_t ask(Asked what);
@@ -93,6 +105,10 @@ class CallSession final {
   void offerAgain();
   void updateWishes(bool evenIfUnchanged);
   void rosterChanged();
+  /// Events about keys and messages; false for others.
+  bool onKeyEvent(const ServerMessage& message, base::Timestamp now);
+  void onSent(const ReplyMessage& reply, base::Timestamp now);
+  void failSends();
 
   // ---- coming and going
   bool over() const { return state_ == CallState::Left || state_ == CallState::Failed; }
@@ -130,7 +146,12 @@ class CallSession final {
   uint64_t offerRequest_ = 0;        ///< the offer in flight, 0: none
   bool offerWanted_ = false;         ///< again, once the one in flight is answered
 
+  class Keys;
+  std::unique_ptr<Keys> keyLink_;
+  AutomaticKeys* automatic_ = nullptr;  ///< keys_, when they are automatic
   std::unique_ptr<e2ee::KeyProvider> keys_;
+  std::optional<e2ee::PublishedKeyInfo> publishedKeys_;
+  std::map<uint64_t, std::function<void(e2ee::SendOutcome)>> sends_;  ///< by request
   LocalTracks locals_;
   RemoteStreams remotes_;
   class MediaEvents;

@@ -2,6 +2,8 @@
 #include "client/native/call/CallSession.hpp"
 #include "client/native/call/SlotPlan.hpp"
 
+#include <utility>
+
 namespace sotto::client::call {
 
 namespace {
@@ -22,6 +24,11 @@ uint64_t CallSession::ask(Asked what) {
 }
 
 void CallSession::sendJoin() {
+  // First, so that whoever hears of our joining can reach us with a key.
+  if (automatic_ != nullptr) {
+    automatic_->connecting();
+    socket_.send(makeAttach(ask(Asked::Attach), options_.token));
+  }
   JoinRequest join;
   join.token = options_.token;
   join.clientName = options_.clientName;
@@ -35,7 +42,7 @@ void CallSession::sendOffer() {
   OfferRequest offer;
   offer.sdp = media_->createOffer();
   offer.tracks = locals_.offered();
-  offer.keys = locals_.publishedKeys();
+  offer.keys = publishedKeys_;
   offerWanted_ = false;
   offerRequest_ = ask(Asked::Offer);
   socket_.send(makeOffer(offerRequest_, offer));
@@ -88,6 +95,7 @@ void CallSession::onReply(const ReplyMessage& reply, base::Timestamp now) {
   const bool staleOffer = what == Asked::Offer && reply.id != offerRequest_;
   if (staleOffer) return;  // of a media connection that has been given up since
   if (what == Asked::Offer) offerRequest_ = 0;
+  if (what == Asked::Send) return onSent(reply, now);
   if (reply.error) return onRefused(what, *reply.error, now);
   if (what == Asked::Join && reply.join) {
     onJoined(*reply.join, now);
@@ -112,6 +120,11 @@ void CallSession::onRefused(Asked what, const ErrorInfo& error, base::Timestamp 
       return scheduleMedia(now + refusedBackoff);
     case Asked::Leave:
       return end(CallState::Left, "");
+    case Asked::Attach:
+      return observer_.onWarning("no keys can reach this device: " + reason);
+    case Asked::Send:
+      return;
+    case Asked::Acknowledge:
     case Asked::Subscribe:
     case Asked::Mute:
     case Asked::RateCap:
@@ -126,12 +139,22 @@ void CallSession::onJoined(const JoinReply& reply, base::Timestamp now) {
   selfId_ = reply.self.participant.id;
   audioSlotLimit_ = reply.audioSlots;
   videoSlotLimit_ = reply.videoSlots;
+  if (automatic_ != nullptr) {
+    if (reply.call.empty()) return fail("the server has no key directory: give the room's secret instead");
+    automatic_->setCall(reply.call);
+  }
+  remotes_.setRoster(reply.roster, now);
   if (!reply.resumed) {
     // A fresh join: another sender number and, with it, a fresh key. The counter goes on.
-    if (keys_) locals_.joined(reply.self.participant.sender, *keys_);
+    std::vector<e2ee::KeyMember> others;
+    for (const Member& member : reply.roster) others.push_back(keyMember(member));
+    if (keys_) publishedKeys_ = keys_->joined(reply.self.participant.sender, others, now);
     scheduleMedia(now);
   }
-  remotes_.setRoster(reply.roster);
+  if (automatic_ != nullptr) {
+    if (reply.resumed) automatic_->resumed(now);
+    automatic_->setInvited(reply.invited, now);
+  }
   observer_.onRoster(remotes_.roster());
   if (!reply.resumed) return;
   const bool alive = media_ && media_->state() != rtc::ConnectionState::Failed;
@@ -159,16 +182,49 @@ void CallSession::onReplaced() {
   fail("this device has joined the call from somewhere else");
 }
 
+bool CallSession::onKeyEvent(const ServerMessage& message, base::Timestamp now) {
+  if (automatic_ == nullptr) return false;
+  if (const auto* sealed = std::get_if<DeviceMessage>(&message)) {
+    automatic_->onMessage(sealed->message, now);
+  } else if (const auto* low = std::get_if<PreKeysLow>(&message)) {
+    automatic_->preKeysLow(low->remaining);
+  } else if (const auto* invited = std::get_if<Invited>(&message)) {
+    automatic_->setInvited(invited->users, now);
+  } else if (std::holds_alternative<Detached>(message)) {
+    observer_.onWarning("this device's messages go to another connection of it: no keys will come here");
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void CallSession::onSent(const ReplyMessage& reply, base::Timestamp now) {
+  const auto sent = sends_.extract(reply.id);
+  if (sent.empty()) return;
+  e2ee::SendOutcome outcome;
+  if (reply.error) outcome.error = reply.error->message;
+  outcome.unknown = reply.unknown;
+  outcome.full = reply.full;
+  automatic_->outcome(sent.mapped(), outcome, now);
+}
+
+void CallSession::failSends() {
+  for (const auto& [id, done] : std::exchange(sends_, {})) {
+    done({"the connection to the server is gone", {}, {}});
+  }
+}
+
 void CallSession::onEvent(const ServerMessage& message, base::Timestamp now) {
+  if (onKeyEvent(message, now)) return;
   if (const auto* joined = std::get_if<ParticipantJoined>(&message)) {
-    remotes_.upsert(joined->member);
+    remotes_.upsert(joined->member, now);
     rosterChanged();
   } else if (const auto* updated = std::get_if<ParticipantUpdated>(&message)) {
     if (updated->member.participant.id == selfId_) return;
-    remotes_.upsert(updated->member);
+    remotes_.upsert(updated->member, now);
     rosterChanged();
   } else if (const auto* left = std::get_if<ParticipantLeft>(&message)) {
-    remotes_.remove(left->participant);
+    remotes_.remove(left->participant, now);
     rosterChanged();
   } else if (const auto* slots = std::get_if<SlotsChanged>(&message)) {
     for (const SlotsChanged::Slot& slot : slots->slots) remotes_.bind(slot);

@@ -2,6 +2,7 @@
 // statistics. Plain values, no I/O and no JSON.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -16,9 +17,29 @@
 #include "media/frame/Frame.hpp"
 #include "media/frame/FrameMetadata.hpp"
 
+namespace sotto::e2ee::signal {
+struct DeviceName;
+class DeviceStorage;
+class DeviceStore;
+}  // namespace sotto::e2ee::signal
+namespace sotto::client::e2ee {
+struct Body;
+class DirectoryClient;
+struct RotationReport;
+}  // namespace sotto::client::e2ee
+
 namespace sotto::client::call {
 
 using control::TrackSource;
+using DeviceName = sotto::e2ee::signal::DeviceName;
+
+/// This device's identity and sessions, where they are kept, and the directory that knows the others'. All
+/// three outlive the call, and nobody else changes the store meanwhile.
+struct CallDevice {
+  sotto::e2ee::signal::DeviceStore* store = nullptr;
+  sotto::e2ee::signal::DeviceStorage* storage = nullptr;
+  e2ee::DirectoryClient* directory = nullptr;
+};
 
 /// One simulcast layer of a video track, sent on an RTP stream of its own.
 struct VideoLayer {
@@ -48,9 +69,12 @@ struct CallOptions {
   std::string token;                        ///< JWT for the room
   std::string clientName = "sotto-client";  ///< the client program, not the person
 
-  /// The room's secret (external keys), already stretched when it began as a passphrase. Empty: frames are
-  /// neither sealed nor opened, for rooms with end-to-end encryption off.
+  /// The room's secret (external keys), already stretched when it began as a passphrase.
   std::vector<uint8_t> roomSecret;
+  /// Without a room secret: the device, registered in the directory, that agrees on keys with the others. Its
+  /// names are those of the token. Without either frames are neither sealed nor opened, for rooms with
+  /// end-to-end encryption off.
+  CallDevice device;
   frame::Suite suite = frame::Suite::Duo;  ///< what our own frames are sealed with
 
   bool microphone = false;           ///< publish an Opus track
@@ -212,6 +236,16 @@ class CallObserver {
   /// Data messages can, or can no longer, be sent and received.
   virtual void onDataChannel(bool /*open*/) {}
   virtual void onDataMessage(const RemoteData& /*message*/) {}
+  /// Frames of this participant arrive that we have no key for; or (false) they open again.
+  virtual void onWaitingForKeys(const std::string& /*participant*/, bool /*waiting*/) {}
+  /// Our own key was drawn, or is in use from now on.
+  virtual void onRotation(const e2ee::RotationReport& /*report*/) {}
+  /// A device's identity key is not the one we know: it gets no keys, and none are taken from it, until
+  /// acceptIdentity.
+  virtual void onIdentityChanged(const DeviceName& /*device*/) {}
+  /// A text, a file or a reaction from a device, sealed between it and us. `body` may be moved from.
+  virtual void onDeviceMessage(const DeviceName& /*from*/, const std::array<uint8_t, 16>& /*id*/,
+                               e2ee::Body& /*body*/) {}
   /// The server refused something that is not fatal; one sentence.
   virtual void onWarning(const std::string& /*message*/) {}
 };

@@ -6,8 +6,7 @@
 
 namespace sotto::client::call {
 
-LocalTracks::LocalTracks(const CallOptions& options, bool sealed) {
-  if (sealed) sealer_.emplace(options.suite);
+LocalTracks::LocalTracks(const CallOptions& options, e2ee::FrameSealer* sealer) : sealer_(sealer) {
   if (options.microphone) tracks_.push_back({});
   if (options.camera) tracks_.push_back(videoTrack(TrackSource::Camera, *options.camera));
   if (options.screen) tracks_.push_back(videoTrack(TrackSource::Screen, *options.screen));
@@ -26,10 +25,6 @@ LocalTracks::Track LocalTracks::videoTrack(TrackSource source, const VideoTrack&
     track.ranks.push_back(static_cast<uint8_t>(std::min<std::ptrdiff_t>(smaller, 7)));
   }
   return track;
-}
-
-void LocalTracks::joined(uint16_t sender, e2ee::KeyProvider& keys) {
-  if (sealer_) published_ = keys.joined(sender, *sealer_);
 }
 
 LocalTracks::Track* LocalTracks::find(TrackSource source) {
@@ -104,7 +99,7 @@ SendResult LocalTracks::send(const OutgoingFrame& frame, rtc::PeerConnection& co
   out.data = frame.data;
   out.captureTime = frame.captureTime;
   out.audioLevel = frame.audioLevel;
-  if (sealer_) {
+  if (sealer_ != nullptr) {
     metadata->clearLength = e2ee::clearPrefixLength(track->codec, frame.keyFrame, frame.data.size());
     sealedFrame_.clear();
     const auto size = sealer_->seal(frame.data, *metadata, sealedFrame_);
@@ -123,6 +118,14 @@ std::optional<LocalTracks::Layer> LocalTracks::find(const std::string& mid, size
     if (track.mid == mid) return Layer{track.source, layer};
   }
   return std::nullopt;
+}
+
+std::vector<LocalTracks::Layer> LocalTracks::videoLayers() const {
+  std::vector<Layer> layers;
+  for (const Track& track : tracks_) {
+    for (size_t index = 0; index < track.layers.size(); ++index) layers.push_back({track.source, index});
+  }
+  return layers;
 }
 
 std::vector<LocalLayerStatistics> LocalTracks::statistics(const rtc::ConnectionStatistics& connection) const {

@@ -16,13 +16,9 @@ namespace sotto::client::call {
 
 class LocalTracks {
  public:
-  /// `sealed` false: a room without end-to-end encryption, where frames go out as they are.
-  LocalTracks(const CallOptions& options, bool sealed);
-
-  // ---- keys
-  /// Joined afresh: draws a new key. The sealer itself, and with it the counter, lives as long as the call.
-  void joined(uint16_t sender, e2ee::KeyProvider& keys);
-  const std::optional<e2ee::PublishedKeyInfo>& publishedKeys() const { return published_; }
+  /// `sealer` null: a room without end-to-end encryption, where frames go out as they are. It must outlive
+  /// this.
+  LocalTracks(const CallOptions& options, e2ee::FrameSealer* sealer);
 
   // ---- tracks
   void setScreen(std::optional<VideoTrack> screen, rtc::PeerConnection* connection);
@@ -39,6 +35,8 @@ class LocalTracks {
   };
   /// Which of our layers an m-line's layer is.
   std::optional<Layer> find(const std::string& mid, size_t layer) const;
+  /// Every layer of every video track.
+  std::vector<Layer> videoLayers() const;
   /// What went out over this connection.
   std::vector<LocalLayerStatistics> statistics(const rtc::ConnectionStatistics& connection) const;
 
@@ -58,8 +56,7 @@ class LocalTracks {
   static std::optional<frame::FrameMetadata> describe(const Track& track, const OutgoingFrame& frame);
 
   std::vector<Track> tracks_;
-  std::optional<e2ee::FrameSealer> sealer_;  ///< none: frames go out as they are
-  std::optional<e2ee::PublishedKeyInfo> published_;
+  e2ee::FrameSealer* sealer_;  ///< null: frames go out as they are
   std::vector<uint8_t> sealedFrame_;
 };
 

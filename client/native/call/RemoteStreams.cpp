@@ -4,22 +4,34 @@
 
 namespace sotto::client::call {
 
-void RemoteStreams::setRoster(const std::vector<Member>& members) {
+namespace {
+
+/// Between two requests for a key frame that the keys are the reason for.
+constexpr auto keyFrameInterval = base::TimeDelta::millis(500);
+
+}  // namespace
+
+e2ee::KeyMember keyMember(const Member& member) {
+  const Participant& participant = member.participant;
+  return {participant.sender, {participant.user, participant.device}, member.keys, participant.connected};
+}
+
+void RemoteStreams::setRoster(const std::vector<Member>& members, base::Timestamp now) {
   for (const Participant& participant : std::vector<Participant>(roster_)) {
     const bool stays = std::any_of(members.begin(), members.end(), [&](const Member& member) {
       return member.participant.id == participant.id && member.participant.sender == participant.sender;
     });
-    if (!stays) remove(participant.id);
+    if (!stays) remove(participant.id, now);
   }
   roster_.clear();
   for (const Member& member : members) {
     roster_.push_back(member.participant);
-    installKeys(member);
+    tellKeys(member, now);
   }
 }
 
-void RemoteStreams::upsert(const Member& member) {
-  installKeys(member);
+void RemoteStreams::upsert(const Member& member, base::Timestamp now) {
+  tellKeys(member, now);
   const auto known = std::find_if(roster_.begin(), roster_.end(), [&](const Participant& participant) {
     return participant.id == member.participant.id;
   });
@@ -33,20 +45,19 @@ void RemoteStreams::upsert(const Member& member) {
   }
 }
 
-void RemoteStreams::remove(const std::string& id) {
+void RemoteStreams::remove(const std::string& id, base::Timestamp now) {
   const auto known = std::find_if(roster_.begin(), roster_.end(),
                                   [&](const Participant& participant) { return participant.id == id; });
   if (known == roster_.end()) return;
-  if (keys_ != nullptr) keys_->participantLeft(known->sender, opener_);
+  if (keys_ != nullptr) keys_->memberLeft(known->sender, now);
   roster_.erase(known);
   for (TrackSource source : {TrackSource::Microphone, TrackSource::Camera, TrackSource::Screen}) {
     interrupt(id, source);
   }
 }
 
-void RemoteStreams::installKeys(const Member& member) {
-  if (keys_ == nullptr || !member.keys) return;
-  keys_->participantPresent(member.participant.sender, *member.keys, opener_);
+void RemoteStreams::tellKeys(const Member& member, base::Timestamp now) {
+  if (keys_ != nullptr) keys_->memberPresent(keyMember(member), now);
 }
 
 void RemoteStreams::bind(const SlotsChanged::Slot& slot) {
@@ -94,6 +105,11 @@ const Participant* RemoteStreams::findSender(uint16_t sender) const {
   return found == roster_.end() ? nullptr : &*found;
 }
 
+std::string RemoteStreams::idOfSender(uint16_t sender) const {
+  const Participant* participant = findSender(sender);
+  return participant == nullptr ? std::string() : participant->id;
+}
+
 const Participant* RemoteStreams::whose(const rtc::ReceivedFrame& frame) const {
   // With keys the key id says whose a frame is, and the MAC proves it; the server's word does not count.
   if (frame.frame.sealed) return findSender(frame.frame.metadata.sender());
@@ -128,13 +144,24 @@ void RemoteStreams::interrupt(const std::string& participant, TrackSource source
   if (found != streams_.end()) found->second.continuous = false;
 }
 
-void RemoteStreams::onFrame(const rtc::ReceivedFrame& received) {
+bool RemoteStreams::isUseless(Stream& stream, const frame::FrameMetadata& metadata) {
+  if (metadata.keyFrame || !metadata.video) stream.needsKeyFrame = false;
+  return stream.needsKeyFrame;
+}
+
+bool RemoteStreams::mayAskKeyFrame(Stream& stream, base::Timestamp now) {
+  if (now - stream.keyFrameAsked < keyFrameInterval) return false;
+  stream.keyFrameAsked = now;
+  return true;
+}
+
+bool RemoteStreams::onFrame(const rtc::ReceivedFrame& received) {
   const frame::Frame& frame = received.frame;
-  if (frame.payload().empty()) return;
+  if (frame.payload().empty()) return false;
   const Participant* participant = whose(received);
   if (participant == nullptr) {
     ++unknownSender_;
-    return;
+    return false;
   }
   const TrackSource source = sourceOf(received, *participant);
   Stream& stream = this->stream(*participant, source, frame.codec);
@@ -145,8 +172,16 @@ void RemoteStreams::onFrame(const rtc::ReceivedFrame& received) {
   out.data = frame.payload();
   if (keys_ != nullptr) {
     plain_.clear();
-    const auto metadata = opener_.open(frame.payload(), plain_, participant->sender);
-    if (!metadata) return recordFailure(stream, metadata.error());
+    const auto metadata = keys_->opener().open(frame.payload(), plain_, participant->sender);
+    if (!metadata) {
+      recordFailure(stream, metadata.error());
+      if (metadata.error() != e2ee::OpenError::UnknownKey) return false;
+      stream.needsKeyFrame = true;
+      keys_->keyUnknown(e2ee::KeyId::fromValue(frame.metadata.keyId), frame.received);
+      return false;
+    }
+    keys_->frameOpened(e2ee::KeyId::fromValue(metadata->keyId), frame.received);
+    if (isUseless(stream, *metadata)) return mayAskKeyFrame(stream, frame.received);
     out.metadata = *metadata;
     out.data = plain_;
     out.sealed = true;
@@ -161,6 +196,7 @@ void RemoteStreams::onFrame(const rtc::ReceivedFrame& received) {
   out.received = frame.received;
   out.slot = received.mid;
   observer_.onRemoteFrame(out);
+  return false;
 }
 
 void RemoteStreams::recordOpened(Stream& stream, const frame::FrameMetadata& metadata, size_t size,

@@ -15,6 +15,9 @@
 
 namespace sotto::client::call {
 
+/// The member as the keys know it.
+e2ee::KeyMember keyMember(const Member& member);
+
 class RemoteStreams {
  public:
   /// `keys` null: a room without end-to-end encryption. References must outlive this.
@@ -22,9 +25,9 @@ class RemoteStreams {
 
   // ---- the roster
   /// Replaces the whole roster; keys of those who are gone are forgotten.
-  void setRoster(const std::vector<Member>& members);
-  void upsert(const Member& member);
-  void remove(const std::string& participant);
+  void setRoster(const std::vector<Member>& members, base::Timestamp now);
+  void upsert(const Member& member, base::Timestamp now);
+  void remove(const std::string& participant, base::Timestamp now);
   const std::vector<Participant>& roster() const { return roster_; }
 
   // ---- slots
@@ -35,7 +38,10 @@ class RemoteStreams {
   void setWishes(std::span<const control::SlotWish> wishes);
 
   // ---- frames
-  void onFrame(const rtc::ReceivedFrame& frame);
+  /// True when what plays in that slot needs a key frame: it opens again, but what it refers to did not.
+  bool onFrame(const rtc::ReceivedFrame& frame);
+  /// The id of the participant with this sender number; empty when there is none.
+  std::string idOfSender(uint16_t sender) const;
   uint64_t unknownSender() const { return unknownSender_; }
   std::vector<RemoteStreamStatistics> statistics() const;
 
@@ -45,6 +51,8 @@ class RemoteStreams {
     RemoteStreamStatistics statistics;
     bool continuous = false;  ///< the last frame still counts for the gap to the next one
     std::string lastFailure;
+    bool needsKeyFrame = false;  ///< video frames were lost to a missing key
+    base::Timestamp keyFrameAsked = base::Timestamp::minusInfinity();
   };
   struct Binding {
     std::string participant;
@@ -53,18 +61,20 @@ class RemoteStreams {
 
   /// Plays in a slot, or was asked for.
   bool expected(const StreamKey& key) const;
-  void installKeys(const Member& member);
+  void tellKeys(const Member& member, base::Timestamp now);
   const Participant* find(const std::string& id) const;
   const Participant* findSender(uint16_t sender) const;
   const Participant* whose(const rtc::ReceivedFrame& frame) const;
   TrackSource sourceOf(const rtc::ReceivedFrame& frame, const Participant& participant) const;
   Stream& stream(const Participant& participant, TrackSource source, frame::CodecType codec);
   void interrupt(const std::string& participant, TrackSource source);
+  /// Whether a frame that was opened is of no use, for want of those before it.
+  static bool isUseless(Stream& stream, const frame::FrameMetadata& metadata);
+  static bool mayAskKeyFrame(Stream& stream, base::Timestamp now);
   void recordOpened(Stream& stream, const frame::FrameMetadata& metadata, size_t size, base::Timestamp now);
   void recordFailure(Stream& stream, e2ee::OpenError error);
 
   e2ee::KeyProvider* keys_;
-  e2ee::FrameOpener opener_;
   CallObserver& observer_;
   std::vector<Participant> roster_;
   std::map<std::string, Binding> bound_;   ///< slot mid -> what the server says

@@ -1,6 +1,9 @@
 #include "client/native/call/SignalingMessages.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+
+#include "client/native/call/Base64.hpp"
 
 namespace sotto::client::call {
 
@@ -81,6 +84,14 @@ control::E2eePolicy parsePolicy(const std::string& name) {
   return control::E2eePolicy::Required;
 }
 
+std::vector<std::string> texts(const Json& object, const char* key) {
+  std::vector<std::string> all;
+  for (const Json& entry : list(object, key)) {
+    if (entry.is_string()) all.push_back(entry.get<std::string>());
+  }
+  return all;
+}
+
 base::Expected<JoinReply> parseJoinReply(const Json& object) {
   JoinReply reply;
   reply.resumed = flag(object, "resumed", false);
@@ -101,6 +112,8 @@ base::Expected<JoinReply> parseJoinReply(const Json& object) {
   }
   if (const auto room = object.find("room"); room != object.end() && room->is_object()) {
     reply.e2ee = parsePolicy(text(*room, "e2ee"));
+    reply.call = text(*room, "call");
+    reply.invited = texts(*room, "invited");
   }
   if (const auto limits = object.find("limits"); limits != object.end() && limits->is_object()) {
     reply.audioSlots = static_cast<uint32_t>(number(*limits, "audioSlots"));
@@ -122,6 +135,11 @@ base::Expected<ServerMessage> parseReply(const Json& object) {
     reply.join = std::move(*join);
   }
   if (object.contains("sdp")) reply.sdp = text(object, "sdp");
+  for (const Json& entry : list(object, "unknown")) {
+    if (!entry.is_object()) continue;
+    (flag(entry, "full", false) ? reply.full : reply.unknown)
+        .push_back({text(entry, "user"), text(entry, "device")});
+  }
   return ServerMessage(std::move(reply));
 }
 
@@ -133,6 +151,37 @@ SlotsChanged parseSlots(const Json& object) {
                            parseSource(text(entry, "source")).value_or(TrackSource::Camera)});
   }
   return event;
+}
+
+std::optional<e2ee::MessageId> parseMessageId(const std::string& hex) {
+  const auto bytes = e2ee::secretFromHex(hex);
+  e2ee::MessageId id{};
+  if (!bytes || bytes->size() != id.size()) return std::nullopt;
+  std::copy(bytes->view().begin(), bytes->view().end(), id.begin());
+  return id;
+}
+
+base::Expected<ServerMessage> parseDeviceMessage(const Json& object) {
+  e2ee::IncomingMessage message;
+  message.seq = number(object, "seq");
+  if (const auto from = object.find("from"); from != object.end() && from->is_object()) {
+    message.from = {text(*from, "user"), text(*from, "device")};
+  }
+  const auto id = parseMessageId(text(object, "messageId"));
+  const auto body = fromBase64(text(object, "body")), shared = fromBase64(text(object, "shared"));
+  const std::string type = text(object, "type");
+  const bool known = type == "prekey" || type == "signal" || type == "error";
+  if (!id || !body || !shared || !known) return base::fail("the server handed over a message that is none");
+  message.id = *id;
+  message.purpose = static_cast<uint32_t>(std::min<uint64_t>(number(object, "purpose"), UINT32_MAX));
+  message.group = text(object, "group");
+  message.timeMs = number(object, "time");
+  message.type = type == "prekey"   ? e2ee::EnvelopeType::PreKey
+                 : type == "signal" ? e2ee::EnvelopeType::Signal
+                                    : e2ee::EnvelopeType::Error;
+  message.body = *body;
+  message.shared = *shared;
+  return ServerMessage(DeviceMessage{std::move(message)});
 }
 
 template <typename Event>
@@ -159,11 +208,22 @@ base::Expected<ServerMessage> parseEvent(const Json& object) {
     }
     return ServerMessage(std::move(event));
   }
+  if (name == "message") return parseDeviceMessage(object);
+  if (name == "prekeys-low") return ServerMessage(PreKeysLow{number(object, "remaining")});
+  if (name == "invited") return ServerMessage(Invited{texts(object, "users")});
+  if (name == "detached") return ServerMessage(Detached{});
   if (name == "media-restart") return ServerMessage(MediaRestart{text(object, "reason")});
   if (name == "removed") return ServerMessage(Removed{text(object, "reason")});
   if (name == "stopping") return ServerMessage(Stopping{text(object, "reason")});
   if (name == "error") return ServerMessage(ErrorEvent{parseError(object)});
   return ServerMessage(OtherEvent{name});
+}
+
+std::string toHex(base::ByteView bytes) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  for (const uint8_t byte : bytes) text += {digits[byte >> 4], digits[byte & 15]};
+  return text;
 }
 
 Json request(uint64_t id, const char* type) {
@@ -201,7 +261,8 @@ std::string makeOffer(uint64_t id, const OfferRequest& offer) {
         {{"mid", track.mid}, {"source", sourceName(track.source)}, {"muted", track.muted}});
   }
   if (offer.keys) {
-    message["e2ee"] = {{"suite", e2ee::suiteName(offer.keys->suite)}, {"salt", offer.keys->saltHex()}};
+    message["e2ee"] = {{"suite", e2ee::suiteName(offer.keys->suite)}};
+    if (offer.keys->salt) message["e2ee"]["salt"] = offer.keys->saltHex();
   }
   return message.dump();
 }
@@ -246,6 +307,36 @@ std::string makeRateCap(uint64_t id, std::optional<uint64_t> bitsPerSecond) {
 
 std::string makeLeave(uint64_t id) {
   return request(id, "leave").dump();
+}
+
+std::string makeAttach(uint64_t id, const std::string& token) {
+  Json message = request(id, "attach");
+  message["token"] = token;
+  return message.dump();
+}
+
+std::string makeSend(uint64_t id, const e2ee::OutgoingMessage& outgoing) {
+  static constexpr const char* types[] = {"prekey", "signal", "error"};
+  Json message = request(id, "send");
+  message["messageId"] = toHex(outgoing.id);
+  message["purpose"] = outgoing.purpose;
+  message["group"] = outgoing.group;
+  if (!outgoing.shared.empty()) message["shared"] = toBase64(outgoing.shared);
+  message["store"] = outgoing.store;
+  message["recipients"] = Json::array();
+  for (const e2ee::Envelope& envelope : outgoing.recipients) {
+    message["recipients"].push_back({{"user", envelope.to.user},
+                                     {"device", envelope.to.device},
+                                     {"type", types[static_cast<size_t>(envelope.type)]},
+                                     {"body", toBase64(envelope.body)}});
+  }
+  return message.dump();
+}
+
+std::string makeAck(uint64_t id, uint64_t upTo) {
+  Json message = request(id, "ack");
+  message["upTo"] = upTo;
+  return message.dump();
 }
 
 const char* sourceName(TrackSource source) {

@@ -10,6 +10,7 @@
 
 #include "client/native/call/CallTypes.hpp"
 #include "client/native/e2ee/KeyProvider.hpp"
+#include "client/native/e2ee/messenger/MessengerPorts.hpp"
 #include "media/base/Expected.hpp"
 #include "media/control/Messages.hpp"
 
@@ -32,14 +33,17 @@ struct JoinReply {
   std::vector<Member> roster;
   control::E2eePolicy e2ee = control::E2eePolicy::Required;
   uint32_t audioSlots = 0, videoSlots = 0;  ///< the most that the server takes
+  std::string call;                         ///< the call's id; empty: a server without a key directory
+  std::vector<std::string> invited;         ///< users
 };
 
 /// Answer to the request `id`: an error, or what the request type brings.
 struct ReplyMessage {
   uint64_t id = 0;
   std::optional<ErrorInfo> error;
-  std::optional<JoinReply> join;   ///< of join
-  std::optional<std::string> sdp;  ///< of offer
+  std::optional<JoinReply> join;              ///< of join
+  std::optional<std::string> sdp;             ///< of offer
+  std::vector<e2ee::DeviceId> unknown, full;  ///< of send: whom the message does not reach
 };
 
 struct ParticipantJoined {
@@ -71,6 +75,18 @@ struct Removed {
 struct Stopping {
   std::string reason;
 };
+/// A sealed message for this device.
+struct DeviceMessage {
+  e2ee::IncomingMessage message;
+};
+struct PreKeysLow {
+  size_t remaining = 0;
+};
+struct Invited {
+  std::vector<std::string> users;
+};
+/// Another socket gets this device's messages from now on.
+struct Detached {};
 struct ErrorEvent {
   ErrorInfo error;
 };
@@ -79,9 +95,9 @@ struct OtherEvent {
   std::string name;
 };
 
-using ServerMessage =
-    std::variant<ReplyMessage, ParticipantJoined, ParticipantUpdated, ParticipantLeft, SlotsChanged, Speakers,
-                 MediaRestart, Removed, Stopping, ErrorEvent, OtherEvent>;
+using ServerMessage = std::variant<ReplyMessage, ParticipantJoined, ParticipantUpdated, ParticipantLeft,
+                                   SlotsChanged, Speakers, MediaRestart, Removed, Stopping, DeviceMessage,
+                                   PreKeysLow, Invited, Detached, ErrorEvent, OtherEvent>;
 
 /// Reads one message of the server; an error when it is not what the protocol says.
 base::Expected<ServerMessage> parseServerMessage(std::string_view text);
@@ -108,6 +124,9 @@ std::string makeSubscribe(uint64_t id, const std::vector<control::SlotWish>& wis
 std::string makeMute(uint64_t id, TrackSource source, bool muted);
 std::string makeRateCap(uint64_t id, std::optional<uint64_t> bitsPerSecond);
 std::string makeLeave(uint64_t id);
+std::string makeAttach(uint64_t id, const std::string& token);
+std::string makeSend(uint64_t id, const e2ee::OutgoingMessage& message);
+std::string makeAck(uint64_t id, uint64_t upTo);
 
 /// "microphone", "camera", "screen".
 const char* sourceName(TrackSource source);

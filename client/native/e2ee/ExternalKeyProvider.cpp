@@ -8,7 +8,7 @@
 namespace sotto::client::e2ee {
 
 ExternalKeyProvider::ExternalKeyProvider(SecretBytes secret, frame::Suite suite, base::Random& random)
-    : secret_(std::move(secret)), suite_(suite), random_(random) {
+    : KeyProvider(suite), secret_(std::move(secret)), random_(random) {
   if (secret_.size() < minSecretSize) throw std::invalid_argument("room secret shorter than 16 bytes");
 }
 
@@ -21,21 +21,24 @@ SecretBytes ExternalKeyProvider::mediaKey(base::ByteView secret, base::ByteView 
   return hkdf(HashType::Sha256, secret, salt, base::ByteView(info), 32);
 }
 
-PublishedKeyInfo ExternalKeyProvider::joined(uint16_t sender, FrameSealer& sealer) {
+PublishedKeyInfo ExternalKeyProvider::joined(uint16_t self, const std::vector<KeyMember>& others,
+                                             base::Timestamp now) {
   PublishedKeyInfo info;
-  info.suite = suite_;
-  random_.fill(info.salt);
-  sealer.installKey({sender, 0, 0}, mediaKey(secret_.view(), info.salt, sender).view());
+  info.suite = sealer().suite();
+  random_.fill(info.salt.emplace());
+  sealer().installKey({self, 0, 0}, mediaKey(secret_.view(), *info.salt, self).view());
+  for (const KeyMember& other : others) memberPresent(other, now);
   return info;
 }
 
-void ExternalKeyProvider::participantPresent(uint16_t sender, const PublishedKeyInfo& info,
-                                             FrameOpener& opener) {
-  opener.installKey({sender, 0, 0}, info.suite, mediaKey(secret_.view(), info.salt, sender).view());
+void ExternalKeyProvider::memberPresent(const KeyMember& member, base::Timestamp /*now*/) {
+  if (!member.published || !member.published->salt) return;
+  opener().installKey({member.sender, 0, 0}, member.published->suite,
+                      mediaKey(secret_.view(), *member.published->salt, member.sender).view());
 }
 
-void ExternalKeyProvider::participantLeft(uint16_t sender, FrameOpener& opener) {
-  opener.removeSender(sender);
+void ExternalKeyProvider::memberLeft(uint16_t sender, base::Timestamp /*now*/) {
+  opener().removeSender(sender);
 }
 
 }  // namespace sotto::client::e2ee

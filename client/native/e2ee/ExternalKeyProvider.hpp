@@ -17,16 +17,15 @@ class ExternalKeyProvider final : public KeyProvider {
   /// `random` must outlive the provider, and must be the system's generator outside of simulations.
   ExternalKeyProvider(SecretBytes secret, frame::Suite suite, base::Random& random);
 
-  PublishedKeyInfo joined(uint16_t sender, FrameSealer& sealer) override;
-  void participantPresent(uint16_t sender, const PublishedKeyInfo& info, FrameOpener& opener) override;
-  void participantLeft(uint16_t sender, FrameOpener& opener) override;
+  PublishedKeyInfo joined(uint16_t self, const std::vector<KeyMember>& others, base::Timestamp now) override;
+  void memberPresent(const KeyMember& member, base::Timestamp now) override;
+  void memberLeft(uint16_t sender, base::Timestamp now) override;
 
   /// The derivation alone.
   static SecretBytes mediaKey(base::ByteView secret, base::ByteView salt, uint16_t sender);
 
  private:
   SecretBytes secret_;
-  frame::Suite suite_;
   base::Random& random_;
 };
 

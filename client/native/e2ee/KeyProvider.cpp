@@ -47,8 +47,9 @@ std::optional<SecretBytes> secretFromHex(std::string_view hex) {
 
 std::string PublishedKeyInfo::saltHex() const {
   static constexpr char digits[] = "0123456789abcdef";
+  if (!salt) return {};
   std::string text;
-  for (const uint8_t byte : salt) {
+  for (const uint8_t byte : *salt) {
     text += digits[byte >> 4];
     text += digits[byte & 15];
   }
@@ -62,9 +63,10 @@ base::Expected<PublishedKeyInfo> PublishedKeyInfo::parse(std::string_view suite,
     return base::fail("unknown suite \"" + std::string(suite) + "\", expected duo, aes128gcm or aes256gcm");
   }
   info.suite = *known;
+  if (saltHex.empty()) return info;
   const auto bytes = secretFromHex(saltHex);
   if (!bytes || bytes->size() != saltSize) return base::fail("the key salt is not 32 hexadecimal digits");
-  std::copy(bytes->view().begin(), bytes->view().end(), info.salt.begin());
+  std::copy(bytes->view().begin(), bytes->view().end(), info.salt.emplace().begin());
   return info;
 }
 

@@ -1,27 +1,32 @@
-// Where media keys come from. A call tells its provider who is there; the provider fills sealer and opener.
+// Where media keys come from. A call tells its provider what happens; the provider fills sealer and opener.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "client/native/e2ee/FrameOpener.hpp"
 #include "client/native/e2ee/FrameSealer.hpp"
+#include "client/native/e2ee/keys/DeviceId.hpp"
 #include "media/base/Expected.hpp"
+#include "media/base/Units.hpp"
 
 namespace sotto::client::e2ee {
 
 /// What a participant publishes about its keys through signaling (the `e2ee` object of docs/signaling.md).
 struct PublishedKeyInfo {
   static constexpr size_t saltSize = 16;
+  using Salt = std::array<uint8_t, saltSize>;
 
   frame::Suite suite = frame::Suite::Duo;
-  std::array<uint8_t, saltSize> salt{};
+  std::optional<Salt> salt;  ///< external keys; absent with keys that devices agree on
 
-  std::string saltHex() const;
+  std::string saltHex() const;  ///< empty without a salt
   bool operator==(const PublishedKeyInfo&) const = default;
-  /// From the two members of the `e2ee` object; an error says which is wrong.
+  /// From the two members of the `e2ee` object (no salt: an empty text); an error says which is wrong.
   static base::Expected<PublishedKeyInfo> parse(std::string_view suite, std::string_view saltHex);
 };
 
@@ -31,16 +36,41 @@ std::optional<frame::Suite> suiteFromName(std::string_view name);
 /// Hexadecimal digits to bytes; nullopt for anything else.
 std::optional<SecretBytes> secretFromHex(std::string_view hex);
 
+/// Somebody in the roster, as far as keys are concerned.
+struct KeyMember {
+  uint16_t sender = 0;
+  DeviceId device;
+  std::optional<PublishedKeyInfo> published;
+  bool connected = true;  ///< to the server, at the moment
+};
+
+/// Holds the keys of a call: seals with our own, opens with those of the others. Told of what happens, it
+/// fills both, at once or whenever keys arrive.
 class KeyProvider {
  public:
+  explicit KeyProvider(frame::Suite suite) : sealer_(suite) {}
   virtual ~KeyProvider() = default;
+  KeyProvider(const KeyProvider&) = delete;
+  KeyProvider& operator=(const KeyProvider&) = delete;
 
-  /// We have joined afresh under `sender` (not: resumed): installs a sending key into `sealer` and returns
-  /// what to publish about it. From here on the sealer works.
-  virtual PublishedKeyInfo joined(uint16_t sender, FrameSealer& sealer) = 0;
-  /// A participant is there, or what it publishes has changed. Installs its key into `opener`.
-  virtual void participantPresent(uint16_t sender, const PublishedKeyInfo& info, FrameOpener& opener) = 0;
-  virtual void participantLeft(uint16_t sender, FrameOpener& opener) = 0;
+  /// Lives as long as the call, and its counter with it. Fails closed while there is no key.
+  FrameSealer& sealer() { return sealer_; }
+  FrameOpener& opener() { return opener_; }
+
+  /// We have joined afresh (not: resumed) under `self`, among these. Returns what to publish. From here on
+  /// the sealer works.
+  virtual PublishedKeyInfo joined(uint16_t self, const std::vector<KeyMember>& others,
+                                  base::Timestamp now) = 0;
+  /// A member is there, or something about it has changed.
+  virtual void memberPresent(const KeyMember& member, base::Timestamp now) = 0;
+  virtual void memberLeft(uint16_t sender, base::Timestamp now) = 0;
+  /// A frame was opened with this key; one named a key that we do not have.
+  virtual void frameOpened(KeyId /*key*/, base::Timestamp /*now*/) {}
+  virtual void keyUnknown(KeyId /*key*/, base::Timestamp /*now*/) {}
+
+ private:
+  FrameSealer sealer_;
+  FrameOpener opener_;
 };
 
 }  // namespace sotto::client::e2ee

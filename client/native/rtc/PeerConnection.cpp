@@ -343,6 +343,12 @@ void PeerConnection::onTime(base::Timestamp now) {
   impl_->onTime(now);
 }
 
+void PeerConnection::requestKeyFrame(const std::string& mid) {
+  for (const auto& slot : impl_->slots_) {
+    if (slot->mid() == mid) slot->wantKeyFrame();
+  }
+}
+
 void PeerConnection::networkChanged(base::Timestamp now) {
   if (impl_->ice_) impl_->ice_->networkChanged(now);
 }

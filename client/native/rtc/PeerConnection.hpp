@@ -129,6 +129,9 @@ class PeerConnection {
   DataSendResult sendData(uint16_t destination, DataKind kind, bool lossy, base::ByteView payload,
                           base::Timestamp now);
 
+  /// Asks for a key frame of what plays in a slot, with the next packet that goes out for it.
+  void requestKeyFrame(const std::string& mid);
+
   /// One datagram from the network; may be decrypted in place.
   void onDatagram(base::MutableByteView datagram, const base::SocketAddress& from, base::Timestamp now);
   void onTime(base::Timestamp now);

@@ -1,6 +1,7 @@
 #include "client/native/rtc/SlotReceiver.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sotto::client::rtc {
 
@@ -97,8 +98,9 @@ std::span<const uint16_t> SlotReceiver::collectNacks(base::Timestamp now) {
 }
 
 bool SlotReceiver::collectKeyFrameRequest(base::Timestamp now) {
-  if (now < keyFrameDue_) return false;
-  keyFrameDue_ = now + keyFrameInterval;
+  const bool wanted = std::exchange(keyFrameWanted_, false);
+  if (!wanted && now < keyFrameDue_) return false;
+  if (now >= keyFrameDue_) keyFrameDue_ = now + keyFrameInterval;
   ++keyFrameRequests_;
   return true;
 }

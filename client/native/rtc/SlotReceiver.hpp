@@ -45,6 +45,8 @@ class SlotReceiver {
   void deliver(base::Timestamp now, const std::function<void(const ReceivedFrame&)>& handOn);
   /// Sequence numbers to ask for again; valid until the next call.
   std::span<const uint16_t> collectNacks(base::Timestamp now);
+  /// The frames that came cannot be used before a key frame, for a reason that is not seen here.
+  void wantKeyFrame() { keyFrameWanted_ = true; }
   /// True when a key frame is to be asked for now; counts as asked.
   bool collectKeyFrameRequest(base::Timestamp now);
   std::optional<rtp::ReportBlock> reportBlock(base::Timestamp now);
@@ -66,6 +68,7 @@ class SlotReceiver {
   base::SequenceUnwrapper sequences_;
   base::TimestampUnwrapper timestamps_;
   base::Timestamp keyFrameDue_ = base::Timestamp::plusInfinity();
+  bool keyFrameWanted_ = false;
   uint64_t keyFrameRequests_ = 0, frames_ = 0, framesOfCodec_ = 0;
   SlotStatistics earlier_;  ///< sums of the streams of codecs that played before
 };

@@ -20,7 +20,7 @@ struct Sender {
     member.participant.name = name;
     member.participant.sender = number;
     member.participant.tracks = {{TrackSource::Camera, false}};
-    member.keys = keys.joined(number, sealer);
+    member.keys = keys.joined(number, {}, Timestamp::millis(0));
   }
   std::vector<uint8_t> seal(const std::vector<uint8_t>& plain, bool keyFrame = true) {
     frame::FrameMetadata fields;
@@ -28,18 +28,17 @@ struct Sender {
     fields.keyFrame = keyFrame;
     if (keyFrame) fields.width = 640, fields.height = 360;
     std::vector<uint8_t> sealed;
-    REQUIRE(sealer.seal(plain, fields, sealed));
+    REQUIRE(keys.sealer().seal(plain, fields, sealed));
     return sealed;
   }
   std::vector<uint8_t> secret = std::vector<uint8_t>(32, 9);
   e2ee::ExternalKeyProvider keys;
-  e2ee::FrameSealer sealer{frame::Suite::Duo};
   Member member;
 };
 
 class Bench : public CallObserver {
  public:
-  Bench() { streams.setRoster({alice.member, bob.member}); }
+  Bench() { streams.setRoster({alice.member, bob.member}, now); }
 
   void onRemoteFrame(const RemoteFrame& frame) override {
     opened.push_back(frame.name + "/" + std::to_string(frame.data.size()));
@@ -138,7 +137,7 @@ TEST_CASE("A duplicate is dropped without a word") {
 TEST_CASE("Who has left is forgotten with his key") {
   Bench bench;
   const std::vector<uint8_t> sealed = bench.alice.seal(plain);
-  bench.streams.remove("p_Alice");
+  bench.streams.remove("p_Alice", bench.now);
   bench.put("5", sealed);
   CHECK(bench.opened.empty());
   CHECK(bench.streams.unknownSender() == 1);
@@ -184,7 +183,7 @@ TEST_CASE("Gaps count while a stream plays, over a media restart too, and not wh
   SECTION("the track is muted meanwhile") {
     Member muted = bench.alice.member;
     muted.participant.tracks[0].muted = true;
-    bench.streams.upsert(muted);
+    bench.streams.upsert(muted, bench.now);
     frameAfter(TimeDelta::seconds(5));
     CHECK(bench.of("Alice").longestGap.ms() == 70);
   }

@@ -37,7 +37,7 @@ TEST_CASE("A reply to join brings session, self, roster and limits") {
   REQUIRE(other.participant.tracks.size() == 1);
   CHECK(other.participant.tracks[0].muted);
   REQUIRE(other.keys);
-  CHECK(other.keys->salt[1] == 0x11);
+  CHECK(other.keys->salt->at(1) == 0x11);
 }
 
 TEST_CASE("An error reply carries its code and message") {

@@ -7,6 +7,8 @@
 namespace sotto::client::e2ee::test {
 namespace {
 
+const base::Timestamp now = base::Timestamp::millis(1);
+
 SecretBytes countingSecret() {
   Bytes secret(32);
   for (size_t i = 0; i < secret.size(); ++i) secret[i] = static_cast<uint8_t>(i);
@@ -26,42 +28,49 @@ TEST_CASE("Two participants with one secret open each other's frames") {
   base::SystemRandom random;
   for (const frame::Suite suite : allSuites) {
     ExternalKeyProvider alice(countingSecret(), suite, random), bob(countingSecret(), suite, random);
-    FrameSealer aliceSealer(suite), bobSealer(suite);
-    FrameOpener aliceOpener, bobOpener;
-    const PublishedKeyInfo aliceInfo = alice.joined(1, aliceSealer), bobInfo = bob.joined(2, bobSealer);
-    alice.participantPresent(2, bobInfo, aliceOpener);
-    bob.participantPresent(1, aliceInfo, bobOpener);
+    const PublishedKeyInfo aliceInfo = alice.joined(1, {}, now);
+    const PublishedKeyInfo bobInfo = bob.joined(2, {{1, {}, aliceInfo}}, now);
+    alice.memberPresent({2, {}, bobInfo}, now);
     Bytes out;
-    CHECK(aliceOpener.open(sealOne(bobSealer, testFrame(100)), out, 2));
-    CHECK(bobOpener.open(sealOne(aliceSealer, testFrame(100)), out, 1));
-    alice.participantLeft(2, aliceOpener);
-    CHECK(aliceOpener.open(sealOne(bobSealer, testFrame(100)), out).error() == OpenError::UnknownKey);
+    CHECK(alice.opener().open(sealOne(bob.sealer(), testFrame(100)), out, 2));
+    CHECK(bob.opener().open(sealOne(alice.sealer(), testFrame(100)), out, 1));
+    alice.memberLeft(2, now);
+    CHECK(alice.opener().open(sealOne(bob.sealer(), testFrame(100)), out).error() == OpenError::UnknownKey);
   }
 }
 
 TEST_CASE("Each join draws a new salt, so a sender number given out twice leads to no common key") {
   base::SystemRandom random;
-  ExternalKeyProvider provider(countingSecret(), frame::Suite::Duo, random);
-  FrameSealer first(frame::Suite::Duo), second(frame::Suite::Duo);
-  const PublishedKeyInfo one = provider.joined(3, first), two = provider.joined(3, second);
+  ExternalKeyProvider first(countingSecret(), frame::Suite::Duo, random),
+      second(countingSecret(), frame::Suite::Duo, random),
+      viewer(countingSecret(), frame::Suite::Duo, random);
+  const PublishedKeyInfo one = first.joined(3, {}, now), two = second.joined(3, {}, now);
   CHECK(one.salt != two.salt);
-  FrameOpener opener;
-  provider.participantPresent(3, one, opener);
+  CHECK(first.joined(3, {}, now).salt != one.salt);
+  viewer.memberPresent({3, {}, two}, now);
   Bytes out;
-  CHECK(opener.open(sealOne(first, testFrame(50)), out));
-  sealOne(second, testFrame(50));  // its counter has been seen
-  CHECK(opener.open(sealOne(second, testFrame(50)), out).error() == OpenError::Authentication);
+  CHECK(viewer.opener().open(sealOne(second.sealer(), testFrame(50)), out));
+  sealOne(first.sealer(), testFrame(50));  // its counter has been seen
+  CHECK(viewer.opener().open(sealOne(first.sealer(), testFrame(50)), out).error() ==
+        OpenError::Authentication);
+}
+
+TEST_CASE("A member that publishes no salt has no external key") {
+  base::SystemRandom random;
+  ExternalKeyProvider provider(countingSecret(), frame::Suite::Duo, random);
+  provider.memberPresent({3, {}, std::nullopt}, now);
+  provider.memberPresent({3, {}, PublishedKeyInfo{}}, now);
+  CHECK_FALSE(provider.opener().hasKeyOf(3));
 }
 
 TEST_CASE("Another secret opens nothing") {
   base::SystemRandom random;
   ExternalKeyProvider right(countingSecret(), frame::Suite::Duo, random);
   ExternalKeyProvider wrong(SecretBytes(size_t{32}), frame::Suite::Duo, random);
-  FrameSealer sealer(frame::Suite::Duo);
-  FrameOpener opener;
-  wrong.participantPresent(1, right.joined(1, sealer), opener);
+  wrong.memberPresent({1, {}, right.joined(1, {}, now)}, now);
   Bytes out;
-  CHECK(opener.open(sealOne(sealer, testFrame(50)), out).error() == OpenError::Authentication);
+  CHECK(wrong.opener().open(sealOne(right.sealer(), testFrame(50)), out).error() ==
+        OpenError::Authentication);
 }
 
 TEST_CASE("A secret too short to be one is refused") {
@@ -74,9 +83,10 @@ TEST_CASE("Published key information is read from its signaling form, and errors
   REQUIRE(good);
   CHECK(good->suite == frame::Suite::Aes256Gcm);
   CHECK(good->saltHex() == "00112233445566778899aabbccddeeff");
+  CHECK_FALSE(PublishedKeyInfo::parse("duo", "")->salt);
   CHECK_THAT(PublishedKeyInfo::parse("rot13", good->saltHex()).error().message, Catch::Contains("rot13"));
   for (const char* salt :
-       {"", "0011", "00112233445566778899aabbccddeefg", "00112233445566778899aabbccddeeff00"}) {
+       {"0", "0011", "00112233445566778899aabbccddeefg", "00112233445566778899aabbccddeeff00"}) {
     CHECK_FALSE(PublishedKeyInfo::parse("duo", salt));
   }
 }

@@ -22,8 +22,8 @@ void MediaKeyAgreement::forget() {
 }
 
 void MediaKeyAgreement::left() {
-  forget();
   actions_.clear();
+  forget();
 }
 
 void MediaKeyAgreement::joined(uint16_t self, const std::vector<Member>& members, base::Timestamp now) {

@@ -28,7 +28,7 @@ class MediaKeyAgreement {
   /// We have joined afresh (not: resumed), under this number, among these. Everything from before is
   /// forgotten but who is blocked.
   void joined(uint16_t self, const std::vector<Member>& members, base::Timestamp now);
-  /// The call is over for us: all keys are forgotten, ours too. Actions that wait are dropped.
+  /// The call is over for us: all keys are forgotten, ours too. What else waited to be done is dropped.
   void left();
   void memberJoined(const Member& member, base::Timestamp now);
   void memberLeft(uint16_t sender, base::Timestamp now);
@@ -59,6 +59,7 @@ class MediaKeyAgreement {
 
   void onTime(base::Timestamp now);
   base::Timestamp nextDeadline() const;
+  bool hasActions() const { return !actions_.empty(); }
   /// What is to be done, in this order; empties the list.
   KeyActions takeActions();
 

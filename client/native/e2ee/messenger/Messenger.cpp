@@ -110,24 +110,26 @@ void Messenger::fetch(const std::string& user) {
       user, devices,
       [this, user, asked = std::set<std::string>(devices.begin(), devices.end()),
        alive = std::weak_ptr(alive_)](DirectoryResult<std::vector<DeviceBundle>> bundles) {
-        if (!alive.expired()) onBundles(user, asked, std::move(bundles));
+        if (alive.expired()) return;
+        answers_.push_back({user, asked, std::move(bundles)});
+        if (!working_) observer_.onMessengerWork();
       });
 }
 
-void Messenger::onBundles(const std::string& user, const std::set<std::string>& asked,
-                          DirectoryResult<std::vector<DeviceBundle>> bundles) {
-  for (const std::string& device : asked) fetching_[user].erase(device);
-  std::set<std::string> missing = asked;
-  if (bundles) {
-    for (const DeviceBundle& bundle : *bundles) {
-      if (missing.erase(bundle.device) > 0) begin({user, bundle.device}, bundle.bundle);
+void Messenger::onBundles(const Answer& answer) {
+  std::set<std::string>& inFlight = fetching_[answer.user];
+  for (const std::string& device : answer.asked) inFlight.erase(device);
+  std::set<std::string> missing = answer.asked;
+  if (answer.bundles) {
+    for (const DeviceBundle& bundle : *answer.bundles) {
+      if (missing.erase(bundle.device) > 0) begin({answer.user, bundle.device}, bundle.bundle);
     }
   }
-  const bool passes = !bundles && bundles.error().code != "unknown_user";
+  const bool never = answer.bundles || answer.bundles.error().code == "unknown_user" ||
+                     answer.bundles.error().code == "unknown_device";
   for (const std::string& device : missing) {
-    giveUp({user, device}, passes ? Undelivered::OutOfReach : Undelivered::NoKeys);
+    giveUp({answer.user, device}, never ? Undelivered::NoKeys : Undelivered::OutOfReach);
   }
-  settle(now_);
 }
 
 void Messenger::begin(const DeviceId& device, const signal::PreKeyBundle& bundle) {
@@ -167,9 +169,18 @@ void Messenger::sealReady(base::Timestamp now) {
 }
 
 void Messenger::seal(const Ready& ready) {
-  const Job& job = *ready.job;
+  std::span<const DeviceId> rest = ready.to;
+  while (!rest.empty()) {
+    const size_t count = std::min(rest.size(), maxRecipients);
+    sealFor(ready.job, rest.first(count), ready.resend);
+    rest = rest.subspan(count);
+  }
+}
+
+void Messenger::sealFor(const JobPointer& pointer, std::span<const DeviceId> to, bool resend) {
+  const Job& job = *pointer;
   Sealed sealed;
-  sealed.job = ready.job;
+  sealed.job = pointer;
   sealed.message.id = drawId();
   sealed.message.purpose = job.purpose;
   sealed.message.group = job.group;
@@ -177,7 +188,7 @@ void Messenger::seal(const Ready& ready) {
   SecretBytes plaintext;
   if (!job.content.empty()) {
     plaintext = job.content.clone();
-  } else if (ready.to.size() == 1) {
+  } else if (to.size() == 1) {
     plaintext = encodeInline(job.body.view());
   } else {
     SharedBody shared =
@@ -186,14 +197,14 @@ void Messenger::seal(const Ready& ready) {
     sealed.message.shared = std::move(shared.sealed);
     plaintext = encodeContent(std::move(shared.key));
   }
-  for (const DeviceId& device : ready.to) {
+  for (const DeviceId& device : to) {
     auto cipher = store_.encrypt(device, plaintext.view());
     if (!cipher) {
       observer_.onUndelivered(device, job.token, Undelivered::OutOfReach);
       continue;
     }
     sealed.ciphers.emplace_back(device, std::move(*cipher));
-    outbox_.add(device, sealed.message.id, {ready.job, sessions_[device], ready.resend});
+    outbox_.add(device, sealed.message.id, {pointer, sessions_[device], resend});
   }
   if (!sealed.ciphers.empty()) sealed_.push_back(std::move(sealed));
 }
@@ -227,10 +238,11 @@ void Messenger::sealReceipts(base::Timestamp now) {
 
 void Messenger::settle(base::Timestamp now) {
   now_ = now;
-  // Directory and transport may answer from within: what they bring is settled by the outermost call.
+  // Whoever is told something may come back with more: the outermost call settles that, too.
   if (working_) return;
   working_ = true;
   for (bool more = true; more;) {
+    for (const Answer& answer : std::exchange(answers_, {})) onBundles(answer);
     std::set<std::string> users;
     for (const auto& [device, jobs] : waiting_) users.insert(device.user);
     for (const std::string& user : users) fetch(user);
@@ -238,30 +250,41 @@ void Messenger::settle(base::Timestamp now) {
     sealReceipts(now);
     auto sealed = std::exchange(sealed_, {});
     const auto errors = std::exchange(errors_, {});
-    const uint64_t acknowledge = std::exchange(acknowledge_, 0);
-    more = !sealed.empty() || !errors.empty();
-    if (store_.revision() != savedRevision_ || !sealed.empty()) {
-      const auto receipt = storage_.save(store_);
-      if (!receipt) {
-        observer_.onMessengerWarning("the device's state could not be stored: " + receipt.error().message);
-        for (const Sealed& each : sealed) {
-          if (!each.job) continue;
-          for (const auto& [device, cipher] : each.ciphers) {
-            observer_.onUndelivered(device, each.job->token, Undelivered::OutOfReach);
-          }
-        }
-        break;
-      }
-      savedRevision_ = store_.revision();
-      for (Sealed& each : sealed) release(std::move(each), *receipt);
-    }
+    more = !sealed.empty() || !errors.empty() || !answers_.empty();
+    if (!save(std::move(sealed), now)) break;
     for (const OutgoingMessage& error : errors) {
       ++counters_.sent;
       transport_.send(error, [](const SendOutcome&) {});
     }
-    if (acknowledge > 0) transport_.acknowledge(acknowledge);
   }
   working_ = false;
+}
+
+bool Messenger::save(std::vector<Sealed> sealed, base::Timestamp now) {
+  const bool behind = store_.revision() != savedRevision_ || acknowledge_ > 0;
+  if (sealed.empty() && now < saveDue_) {
+    // Nothing hangs on it yet: what comes in within a moment is stored together.
+    if (behind && saveDue_ == base::Timestamp::plusInfinity()) saveDue_ = now + gatherReceipts;
+    return true;
+  }
+  saveDue_ = base::Timestamp::plusInfinity();
+  const auto receipt = storage_.save(store_);
+  if (!receipt) {
+    observer_.onMessengerWarning("the device's state could not be stored: " + receipt.error().message);
+    // What was not stored is not acknowledged: the server keeps it.
+    acknowledge_ = 0;
+    for (const Sealed& each : sealed) {
+      if (!each.job) continue;
+      for (const auto& [device, cipher] : each.ciphers) {
+        observer_.onUndelivered(device, each.job->token, Undelivered::OutOfReach);
+      }
+    }
+    return false;
+  }
+  savedRevision_ = store_.revision();
+  for (Sealed& each : sealed) release(std::move(each), *receipt);
+  if (acknowledge_ > 0) transport_.acknowledge(std::exchange(acknowledge_, 0));
+  return true;
 }
 
 void Messenger::release(Sealed sealed, const signal::StoreReceipt& receipt) {
@@ -335,7 +358,8 @@ void Messenger::onTime(base::Timestamp now) {
 }
 
 base::Timestamp Messenger::nextDeadline() const {
-  base::Timestamp deadline = receiptsDue_;
+  if (!answers_.empty()) return base::Timestamp::minusInfinity();
+  base::Timestamp deadline = std::min(receiptsDue_, saveDue_);
   for (const Ready& ready : ready_) deadline = std::min(deadline, ready.due);
   return deadline;
 }

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "client/native/e2ee/messenger/MessengerPorts.hpp"
@@ -19,7 +20,8 @@ namespace sotto::client::e2ee {
 
 class Messenger {
  public:
-  /// Receipts are gathered for this long, so that those of many messages leave together.
+  /// Receipts are gathered for this long, so that those of many messages leave together; acknowledgements to
+  /// the server, and what has to be stored before them, too.
   static constexpr auto gatherReceipts = base::TimeDelta::millis(20);
   /// Recipients whose sessions have just begun are gathered alike: one sealed body for all of them.
   static constexpr auto gatherSessions = base::TimeDelta::millis(30);
@@ -29,6 +31,8 @@ class Messenger {
   /// Error receipts to one device: so many at once, then one each minute.
   static constexpr unsigned errorBurst = 5;
   static constexpr auto errorInterval = base::TimeDelta::seconds(60);
+  /// Recipients of one message; for more the body is sealed again. A WebSocket message has 256 KiB.
+  static constexpr size_t maxRecipients = 200;
   /// Messages kept in memory, in either direction, for a device whose identity has changed.
   static constexpr size_t maxHeld = 256;
 
@@ -75,6 +79,12 @@ class Messenger {
     JobPointer job;
     bool resend = false;
   };
+  /// What the directory has said.
+  struct Answer {
+    std::string user;
+    std::set<std::string> asked;
+    DirectoryResult<std::vector<DeviceBundle>> bundles;
+  };
   struct PendingReceipt {
     std::vector<MessageId> messages;
     bool store = false;
@@ -90,16 +100,18 @@ class Messenger {
   // ---- sending
   void deliver(const JobPointer& job, const DeviceId& to, bool resend, base::Timestamp due);
   void fetch(const std::string& user);
-  void onBundles(const std::string& user, const std::set<std::string>& asked,
-                 DirectoryResult<std::vector<DeviceBundle>> bundles);
+  void onBundles(const Answer& answer);
   void begin(const DeviceId& device, const signal::PreKeyBundle& bundle);
   void giveUp(const DeviceId& device, Undelivered why);
   void sealReady(base::Timestamp now);
   void seal(const Ready& ready);
+  void sealFor(const JobPointer& job, std::span<const DeviceId> to, bool resend);
   void sealReceipts(base::Timestamp now);
   MessageId drawId();
-  /// Saves what has changed, then lets out what was sealed, then acknowledges.
+  /// Does all that is due.
   void settle(base::Timestamp now);
+  /// Stores what has changed, then lets out what was sealed, then acknowledges. False when it cannot.
+  bool save(std::vector<Sealed> sealed, base::Timestamp now);
   void release(Sealed sealed, const signal::StoreReceipt& receipt);
   void onOutcome(const JobPointer& job, const std::vector<DeviceId>& recipients, const SendOutcome& outcome);
 
@@ -124,16 +136,18 @@ class Messenger {
 
   uint64_t lastSerial_ = 0;
   uint64_t savedRevision_;
-  base::Timestamp now_;  ///< of the call that is being worked on, for what answers from within
+  base::Timestamp now_;  ///< of the call that is being worked on
   bool working_ = false;
   std::vector<Ready> ready_;
   std::map<DeviceId, std::vector<Waiting>> waiting_;       ///< for a session
   std::map<std::string, std::set<std::string>> fetching_;  ///< user -> devices asked for
+  std::vector<Answer> answers_;
   std::map<DeviceId, PendingReceipt> receipts_;
   base::Timestamp receiptsDue_ = base::Timestamp::plusInfinity();
   std::vector<Sealed> sealed_;
   std::vector<OutgoingMessage> errors_;
   uint64_t acknowledge_ = 0;
+  base::Timestamp saveDue_ = base::Timestamp::plusInfinity();
 
   Outbox outbox_;
   std::map<DeviceId, uint32_t> sessions_;  ///< how many were begun by us

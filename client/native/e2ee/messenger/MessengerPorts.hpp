@@ -123,6 +123,8 @@ class MessengerObserver {
   virtual void onUndelivered(const DeviceId& /*to*/, uint64_t /*token*/, Undelivered /*why*/) {}
   /// The identity key is not the pinned one: nothing goes out, nothing is taken, until acceptIdentity.
   virtual void onIdentityChanged(const DeviceId& /*device*/, const signal::PublicKey& /*now*/) {}
+  /// The directory has answered: nextDeadline() is now, outside of any call into the messenger.
+  virtual void onMessengerWork() {}
   /// One sentence for a person.
   virtual void onMessengerWarning(const std::string& /*message*/) {}
 };

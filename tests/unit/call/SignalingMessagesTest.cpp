@@ -91,6 +91,66 @@ TEST_CASE("A salt that cannot be read counts as absent") {
   CHECK_FALSE(joined.member.participant.publishesKey);
 }
 
+TEST_CASE("A message for this device is read with all that belongs to it") {
+  const auto event = parseAs<DeviceMessage>(
+      R"({"event":"message","seq":7,"from":{"user":"bob","device":"phone"},)"
+      R"("messageId":"000102030405060708090a0b0c0d0e0f","purpose":1,"group":"g","time":1700000000123,)"
+      R"("type":"prekey","body":"AQID","shared":"/w=="})");
+  const e2ee::IncomingMessage& message = event.message;
+  CHECK(message.seq == 7);
+  CHECK(message.from == e2ee::DeviceId{"bob", "phone"});
+  CHECK(message.id[15] == 15);
+  CHECK(message.purpose == 1);
+  CHECK(message.group == "g");
+  CHECK(message.timeMs == 1'700'000'000'123);
+  CHECK(message.type == e2ee::EnvelopeType::PreKey);
+  CHECK(message.body == std::vector<uint8_t>{1, 2, 3});
+  CHECK(message.shared == std::vector<uint8_t>{255});
+}
+
+TEST_CASE("A message without a proper id, type or body is refused") {
+  const std::string good =
+      R"({"event":"message","seq":0,"from":{"user":"b","device":"p"},"messageId":"000102030405060708090a0b0c0d0e0f",)"
+      R"("purpose":0,"group":"receipt","type":"error","body":"AQID"})";
+  CHECK(parseAs<DeviceMessage>(good).message.shared.empty());
+  const std::pair<const char*, const char*> changes[] = {
+      {"000102030405060708090a0b0c0d0e0f", "0001"}, {"error", "plain"}, {"AQID", "A"}};
+  for (const auto& [from, to] : changes) {
+    std::string bad = good;
+    bad.replace(bad.find(from), std::string(from).size(), to);
+    INFO(bad);
+    CHECK_FALSE(parseServerMessage(bad));
+  }
+}
+
+TEST_CASE("What the server says about keys and the invited is read") {
+  CHECK(parseAs<PreKeysLow>(R"({"event":"prekeys-low","remaining":12})").remaining == 12);
+  CHECK(parseAs<Invited>(R"({"event":"invited","users":["a","b",7]})").users ==
+        std::vector<std::string>{"a", "b"});
+  CHECK(std::holds_alternative<Detached>(*parseServerMessage(R"({"event":"detached"})")));
+  const auto reply = parseAs<ReplyMessage>(
+      R"({"reply":4,"ok":true,"accepted":1,"unknown":[{"user":"a","device":"x"},{"user":"b","device":"y","full":true}]})");
+  CHECK(reply.unknown == std::vector<e2ee::DeviceId>{{"a", "x"}});
+  CHECK(reply.full == std::vector<e2ee::DeviceId>{{"b", "y"}});
+}
+
+TEST_CASE("Messages are attached to, sent and acknowledged in the form of the protocol") {
+  CHECK(makeAttach(1, "tok") == R"({"id":1,"token":"tok","type":"attach"})");
+  CHECK(makeAck(2, 9) == R"({"id":2,"type":"ack","upTo":9})");
+  e2ee::OutgoingMessage message;
+  message.id[0] = 0xAB;
+  message.purpose = 1;
+  message.group = "g";
+  message.store = false;
+  message.recipients.push_back({{"bob", "phone"}, e2ee::EnvelopeType::Signal, {1, 2, 3}});
+  const std::string text = makeSend(3, message);
+  CHECK(text == R"({"group":"g","id":3,"messageId":"ab000000000000000000000000000000","purpose":1,)"
+                R"("recipients":[{"body":"AQID","device":"phone","type":"signal","user":"bob"}],)"
+                R"("store":false,"type":"send"})");
+  message.shared = {255};
+  CHECK_THAT(makeSend(3, message), Catch::Contains(R"("shared":"/w==")"));
+}
+
 TEST_CASE("Requests have the form of the protocol") {
   CHECK(makeLeave(6) == R"({"id":6,"type":"leave"})");
   CHECK(makeRateCap(5, 800'000) == R"({"bitsPerSecond":800000,"id":5,"type":"rate-cap"})");

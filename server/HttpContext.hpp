@@ -5,12 +5,16 @@
 #include <boost/asio/ssl/context.hpp>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <set>
+#include <string>
+#include <utility>
 
 #include "config/Config.hpp"
 #include "server/HttpServer.hpp"
+#include "server/Log.hpp"
 #include "server/Routes.hpp"
 
 namespace sotto::server {
@@ -36,14 +40,31 @@ struct HttpContext {
   uint64_t refused = 0;
   /// Requests that were not answered as asked, and why.
   uint64_t malformed = 0, headersTooLarge = 0, bodiesTooLarge = 0, timedOut = 0;
+  /// TLS handshakes that led to nothing, and why.
+  uint64_t handshakesTimedOut = 0, handshakesFailed = 0;
   /// WebSockets that the server ended by itself, and why.
   uint64_t idle = 0, slowReaders = 0, messagesTooLarge = 0, notText = 0;
+  uint64_t queuedBytes = 0;  ///< that wait to be sent on WebSockets
+  uint64_t faults = 0;       ///< handlers that threw
   bool stopping = false;
 
   void add(Session& session) { sessions.insert(&session); }
   void remove(Session& session) {
     sessions.erase(&session);
     if (sessions.empty() && onEmpty) onEmpty();
+  }
+  /// Runs what one connection has brought about. False when that brought out an error in this program: then
+  /// this connection ends, and no other.
+  template <typename Work>
+  bool guarded(Work&& work) {
+    try {
+      std::forward<Work>(work)();
+      return true;
+    } catch (const std::exception& error) {
+      ++faults;
+      logError(std::string("an error in the program ended one connection: ") + error.what());
+      return false;
+    }
   }
 };
 

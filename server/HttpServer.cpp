@@ -133,11 +133,13 @@ void HttpServer::Impl::onAccepted(boost::system::error_code error, tcp::socket s
   } else {
     boost::system::error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
-    if (tls) {
-      startTlsSession(std::move(socket), *tls, shared);
-    } else {
-      startPlainSession(std::move(socket), shared);
-    }
+    shared->guarded([&] {
+      if (tls) {
+        startTlsSession(std::move(socket), *tls, shared);
+      } else {
+        startPlainSession(std::move(socket), shared);
+      }
+    });
   }
   accept();
 }
@@ -170,6 +172,10 @@ std::vector<control::Counter> HttpServer::counters() const {
           {"http_requests_rejected_total{reason=\"headers_too_large\"}", shared.headersTooLarge},
           {"http_requests_rejected_total{reason=\"body_too_large\"}", shared.bodiesTooLarge},
           {"http_requests_rejected_total{reason=\"timeout\"}", shared.timedOut},
+          {"tls_handshakes_failed_total{reason=\"timeout\"}", shared.handshakesTimedOut},
+          {"tls_handshakes_failed_total{reason=\"error\"}", shared.handshakesFailed},
+          {"handler_faults_total{handler=\"connection\"}", shared.faults},
+          {"websocket_queued_bytes", shared.queuedBytes},
           {"websockets_closed_total{reason=\"idle\"}", shared.idle},
           {"websockets_closed_total{reason=\"slow_reader\"}", shared.slowReaders},
           {"websockets_closed_total{reason=\"message_too_large\"}", shared.messagesTooLarge},

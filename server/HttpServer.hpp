@@ -18,14 +18,14 @@
 
 namespace sotto::server {
 
-/// Takes WebSocket connections. Called from the event loop.
+/// Takes WebSocket connections. Called from the event loop. A call that throws ends its connection (1011).
 class WebSocketHandler {
  public:
   virtual ~WebSocketHandler() = default;
   /// A number for the connection in the calls below.
   virtual uint64_t onOpen(std::shared_ptr<signaling::Connection> connection) = 0;
   virtual void onMessage(uint64_t id, std::string_view text) = 0;
-  /// The socket is gone; called exactly once for each onOpen.
+  /// The socket is gone; called exactly once for each onOpen that returned.
   virtual void onClose(uint64_t id) = 0;
 };
 

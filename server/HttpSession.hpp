@@ -38,7 +38,9 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   void start(Handshake&& handshake) {
     expireLater();
     handshake(stream_, [self = this->shared_from_this()](beast::error_code error) {
-      if (!error) self->read();
+      if (!error) return self->read();
+      ++(error == beast::error::timeout ? self->context_->handshakesTimedOut
+                                        : self->context_->handshakesFailed);
     });
   }
 
@@ -55,7 +57,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
 
   /// Headers first: they say which route it is, and that how much body may follow.
   void read() {
-    responding_ = false;
+    responding_ = answered_ = false;
     bodyPending_ = keepAlive_ = isHead_ = false;
     version_ = 11;
     if (context_->stopping) return close();
@@ -137,17 +139,24 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
       return refuse(errorResponse(403, "forbidden", "pages of this origin may not use this server"));
     }
     request_.body = std::move(parser_->get().body());
-    context_->routes.handle(request_, responder());
+    guarded([this] { context_->routes.handle(request_, responder()); });
   }
 
   Respond responder() {
     return [self = this->shared_from_this()](HttpResponse response) { self->write(std::move(response)); };
   }
 
+  /// An error in this program is answered, unless the answer is on its way.
+  template <typename Work>
+  void guarded(Work&& work) {
+    if (context_->guarded(std::forward<Work>(work)) || answered_) return;
+    refuse(errorResponse(500, "internal", "the server failed at this request"));
+  }
+
   // ---- a body that is taken piece by piece -------------------------------------------------------------
 
   void startUpload(uint64_t limit) {
-    sink_ = context_->routes.openUpload(request_, responder());
+    guarded([this] { sink_ = context_->routes.openUpload(request_, responder()); });
     if (!sink_) return;
     const bool waits = beast::iequals(headers_->get()[http::field::expect], "100-continue");
     upload_.emplace(std::move(*headers_));
@@ -226,6 +235,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   }
 
   void write(HttpResponse response) {
+    if (std::exchange(answered_, true)) return;  // by a handler that failed afterwards, or before
     if (response.source) return stream(std::move(response));
     response_.emplace(static_cast<http::status>(response.status), version_);
     fillHeaders(*response_, response);
@@ -315,6 +325,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   std::optional<http::response_serializer<http::empty_body>> serializer_;
   std::shared_ptr<BodySource> source_;
   bool responding_ = false;
+  bool answered_ = false;  ///< the answer is on its way
 };
 
 }  // namespace sotto::server

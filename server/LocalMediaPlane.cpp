@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <memory>
 
+#include "server/FirstFault.hpp"
 #include "server/Log.hpp"
 
 namespace sotto::server {
@@ -103,9 +104,12 @@ void LocalMediaPlane::onWorkerLost(size_t worker, const std::string& reason) {
   placement_.setReady(worker, false);
   const std::vector<std::string> rooms = placement_.removeAll(worker);
   logError(fmt::format("worker {} {}; {} rooms are placed again", worker, reason, rooms.size()));
+  if (listener_ == nullptr) return;
+  FirstFault faults;
   for (const std::string& room : rooms) {
-    if (listener_ != nullptr) listener_->onRoomLost(room, fmt::format("the media worker {}", reason));
+    faults.run([&] { listener_->onRoomLost(room, fmt::format("the media worker {}", reason)); });
   }
+  faults.rethrow();
 }
 
 void LocalMediaPlane::onWorkerFailed(size_t worker, const std::string& reason) {

@@ -180,7 +180,7 @@ std::string Server::Impl::metricsText(const LocalMediaPlane::AllStatistics& work
   metrics.add("workers", media.workers());
   metrics.add("workers_ready", media.supervisor().readyWorkers());
   metrics.add("worker_restarts_total", media.supervisor().restarts());
-  metrics.add("handler_faults_total", faults);
+  metrics.add(R"(handler_faults_total{handler="other"})", faults);
   for (const control::Counter& counter : http.counters()) metrics.add(counter);
   for (const control::Counter& counter : signaling.service().counters()) metrics.add(counter);
   const SqliteStorage::Counters stored = storage->counters();

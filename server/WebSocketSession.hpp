@@ -8,8 +8,10 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket.hpp>
 #include <chrono>
+#include <cstddef>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,13 +29,17 @@ class WebSocketSession final : public Session,
   using Request = boost::beast::http::request<boost::beast::http::string_body>;
   /// How long a peer may take to answer our close frame, and to take what was queued before it.
   static constexpr std::chrono::seconds closeTimeout{5};
+  static constexpr uint16_t closeInternalError = 1011;
 
  public:
   WebSocketSession(Stream stream, std::shared_ptr<HttpContext> context)
       : socket_(std::move(stream)), context_(std::move(context)), timer_(socket_.get_executor()) {
     context_->add(*this);
   }
-  ~WebSocketSession() override { context_->remove(*this); }
+  ~WebSocketSession() override {
+    context_->queuedBytes -= queuedBytes_;
+    context_->remove(*this);
+  }
 
   void start(Request request) {
     namespace websocket = boost::beast::websocket;
@@ -55,11 +61,15 @@ class WebSocketSession final : public Session,
 
   void send(std::string text) override {
     if (closing_) return;
-    queuedBytes_ += text.size();
-    if (queuedBytes_ > context_->clients.maxQueueBytes) {
+    // The first message always goes: only one who leaves others lying is slow.
+    if (!queue_.empty() && queuedBytes_ + text.size() > context_->clients.maxQueueBytes) {
       ++context_->slowReaders;
+      // What has not been begun is not worth waiting for: the client is to hear why it ends.
+      while (queue_.size() > 1) unqueue(queue_.size() - 1);
       return close(1008, "reads too slowly");
     }
+    queuedBytes_ += text.size();
+    context_->queuedBytes += text.size();
     queue_.push_back(std::move(text));
     if (!writing_) write();
   }
@@ -74,14 +84,14 @@ class WebSocketSession final : public Session,
     timer_.async_wait([self = this->shared_from_this()](ErrorCode error) {
       if (!error) self->abort();
     });
-    if (!writing_ && accepted_) sendClose();
+    if (!writing_) sendClose();
   }
 
  private:
   void onAccepted() {
-    accepted_ = true;
-    id_ = context_->webSockets.onOpen(this->shared_from_this());
-    if (closing_ && !writing_) sendClose();
+    if (!context_->guarded([this] { id_ = context_->webSockets.onOpen(this->shared_from_this()); })) {
+      close(closeInternalError, "internal error");
+    }
     read();
     if (closing_) return;
     lastSeen_ = Clock::now();
@@ -98,13 +108,25 @@ class WebSocketSession final : public Session,
         ++self->context_->notText;
         self->close(1003, "only text messages are taken");
       } else if (!self->closing_) {
-        const auto bytes = self->buffer_.cdata();
-        self->context_->webSockets.onMessage(self->id_,
-                                             {static_cast<const char*>(bytes.data()), bytes.size()});
+        self->handle();
       }
       self->buffer_.consume(self->buffer_.size());
       self->read();
     });
+  }
+
+  void handle() {
+    const auto bytes = buffer_.cdata();
+    const std::string_view text(static_cast<const char*>(bytes.data()), bytes.size());
+    if (!context_->guarded([&] { context_->webSockets.onMessage(*id_, text); })) {
+      close(closeInternalError, "internal error");
+    }
+  }
+
+  void unqueue(size_t index) {
+    queuedBytes_ -= queue_[index].size();
+    context_->queuedBytes -= queue_[index].size();
+    queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(index));
   }
 
   void write() {
@@ -113,8 +135,7 @@ class WebSocketSession final : public Session,
                         [self = this->shared_from_this()](ErrorCode error, size_t) {
                           self->writing_ = false;
                           if (error) return;
-                          self->queuedBytes_ -= self->queue_.front().size();
-                          self->queue_.pop_front();
+                          self->unqueue(0);
                           if (!self->queue_.empty()) {
                             self->write();
                           } else if (self->closing_) {
@@ -158,7 +179,7 @@ class WebSocketSession final : public Session,
     ended_ = true;
     closing_ = true;
     timer_.cancel();
-    context_->webSockets.onClose(id_);
+    if (id_) context_->guarded([this] { context_->webSockets.onClose(*id_); });
   }
 
   boost::beast::websocket::stream<Stream> socket_;
@@ -171,8 +192,7 @@ class WebSocketSession final : public Session,
   std::deque<std::string> queue_;
   size_t queuedBytes_ = 0;
   boost::beast::websocket::close_reason reason_;
-  uint64_t id_ = 0;
-  bool accepted_ = false;
+  std::optional<uint64_t> id_;  ///< none when signaling failed at taking the connection
   bool pinging_ = false;
   bool writing_ = false;
   bool closing_ = false;

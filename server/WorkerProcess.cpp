@@ -92,8 +92,17 @@ base::Expected<WorkerProcess> startWorker(const WorkerCommand& command) {
     reapWorker(process.pid);
     return failed("pidfd_open", why);
   }
-  process.outputDescriptor = output[0];
   process.channel = std::move(ends->first);
+  process.watchDescriptor = fcntl(process.channel.descriptor(), F_DUPFD_CLOEXEC, 0);
+  if (process.watchDescriptor < 0) {
+    const int why = errno;
+    ::close(output[0]);
+    ::close(process.processDescriptor);
+    kill(process.pid, SIGKILL);
+    reapWorker(process.pid);
+    return failed("dup", why);
+  }
+  process.outputDescriptor = output[0];
   return process;
 }
 

@@ -22,6 +22,7 @@ struct WorkerCommand {
 struct WorkerProcess {
   pid_t pid = 0;
   int processDescriptor = -1;  ///< pidfd: readable when the process has ended
+  int watchDescriptor = -1;    ///< a second one of the channel's socket, to be waited on
   int outputDescriptor = -1;   ///< read end of a pipe: the worker's stdout and stderr, non-blocking
   control::Channel channel{-1};
 };

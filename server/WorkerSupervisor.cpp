@@ -1,6 +1,5 @@
 #include "server/WorkerSupervisor.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <map>
 
 #include "media/control/Codec.hpp"
+#include "server/FirstFault.hpp"
 #include "server/Log.hpp"
 #include "server/WorkerProcess.hpp"
 
@@ -36,7 +36,7 @@ struct Life {
   Life(asio::io_context& io, WorkerProcess started)
       : pid(started.pid),
         channel(std::move(started.channel)),
-        channelWatch(io, ::fcntl(channel.descriptor(), F_DUPFD_CLOEXEC, 0)),
+        channelWatch(io, started.watchDescriptor),
         processWatch(io, started.processDescriptor),
         output(io, started.outputDescriptor),
         began(steady_clock::now()) {}
@@ -83,6 +83,7 @@ struct WorkerSupervisor::Impl : std::enable_shared_from_this<Impl> {
   void watchProcess(size_t index, const std::shared_ptr<Life>& life);
   void watchChannel(size_t index, const std::shared_ptr<Life>& life);
   void watchOutput(size_t index, const std::shared_ptr<Life>& life);
+  void readMessages(size_t index, Life& life);
   void readOutput(size_t index, Life& life);
   void flushLater(size_t index, const std::shared_ptr<Life>& life);
   void onMessage(size_t index, Life& life, const std::string& text);
@@ -226,16 +227,26 @@ void WorkerSupervisor::Impl::watchChannel(size_t index, const std::shared_ptr<Li
   life->channelWatch.async_wait(stream_descriptor::wait_read,
                                 [self = shared_from_this(), index, life](boost::system::error_code error) {
                                   if (error || life->over || self->stopping) return;
-                                  for (int i = 0; i < messagesPerTurn && !life->over; ++i) {
-                                    const auto text = life->channel.receive();
-                                    if (!text) break;
-                                    self->onMessage(index, *life, *text);
+                                  FirstFault faults;
+                                  faults.run([&] { self->readMessages(index, *life); });
+                                  // Whatever a message has brought out, the worker goes on being heard.
+                                  if (!life->channel.isClosed()) {
+                                    self->watchChannel(index, life);
+                                  } else {
+                                    // It has ended, or is ending: how is known in a moment, and the better
+                                    // reason.
+                                    self->giveUp(*life, "");
                                   }
-                                  // It has ended, or is ending: how is known in a moment, and the better
-                                  // reason.
-                                  if (life->channel.isClosed()) return self->giveUp(*life, "");
-                                  self->watchChannel(index, life);
+                                  faults.rethrow();
                                 });
+}
+
+void WorkerSupervisor::Impl::readMessages(size_t index, Life& life) {
+  for (int i = 0; i < messagesPerTurn && !life.over; ++i) {
+    const auto text = life.channel.receive();
+    if (!text) return;
+    onMessage(index, life, *text);
+  }
 }
 
 void WorkerSupervisor::Impl::flushLater(size_t index, const std::shared_ptr<Life>& life) {
@@ -314,21 +325,26 @@ void WorkerSupervisor::Impl::onEnd(size_t index, const std::shared_ptr<Life>& li
   worker.life.reset();
 
   const std::string error = fmt::format("media worker {} {}", index, reason);
+  FirstFault faults;
   if (stopping) {
-    failOpen(worker, error);
-    return finishIfStopped();
+    faults.run([&] { failOpen(worker, error); });
+    finishIfStopped();
+    return faults.rethrow();
   }
   const bool goodOne = life->ready && steady_clock::now() - life->began > goodLife;
   const milliseconds wait = backoff(goodOne ? 0 : worker.failures);
   worker.failures = goodOne ? 0 : worker.failures + 1;
   // Told first, so that whoever hears that its request failed finds out that the worker is gone.
-  if (life->ready) {
-    listener->onWorkerLost(index, reason);
-  } else {
-    listener->onWorkerFailed(index, reason);
-  }
-  failOpen(worker, error);
+  faults.run([&] {
+    if (life->ready) {
+      listener->onWorkerLost(index, reason);
+    } else {
+      listener->onWorkerFailed(index, reason);
+    }
+  });
+  faults.run([&] { failOpen(worker, error); });
   startAgain(index, wait);
+  faults.rethrow();
 }
 
 void WorkerSupervisor::Impl::startAgain(size_t index, milliseconds wait) {
@@ -341,7 +357,11 @@ void WorkerSupervisor::Impl::startAgain(size_t index, milliseconds wait) {
 
 void WorkerSupervisor::Impl::failOpen(Worker& worker, const std::string& error) {
   const auto open = std::exchange(worker.open, {});
-  for (const auto& [id, request] : open) request.done({id, error, {}});
+  FirstFault faults;
+  for (const auto& entry : open) {
+    faults.run([&entry, &error] { entry.second.done({entry.first, error, {}}); });
+  }
+  faults.rethrow();
 }
 
 void WorkerSupervisor::Impl::checkAnswers() {

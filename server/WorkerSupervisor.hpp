@@ -24,7 +24,8 @@ struct SupervisorOptions {
   std::chrono::milliseconds answerTimeout{10'000};
 };
 
-/// All calls come from the event loop, never from within the supervisor's own calls.
+/// All calls come from the event loop, never from within the supervisor's own calls. What they or a `done`
+/// throw comes out of the event loop once the supervisor has done its own work.
 class SupervisorListener {
  public:
   virtual ~SupervisorListener() = default;

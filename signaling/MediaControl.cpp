@@ -30,8 +30,8 @@ struct MediaControl::OfferInProgress {
   bool updates = false;  ///< an endpoint was there and stays
 };
 
-MediaControl::MediaControl(Directory& directory, std::function<void(const ParticipantPtr&)> onIdle)
-    : directory_(directory), onIdle_(std::move(onIdle)) {}
+MediaControl::MediaControl(Directory& directory, Notify onIdle, Notify onFault)
+    : directory_(directory), onIdle_(std::move(onIdle)), onFault_(std::move(onFault)) {}
 
 void MediaControl::ask(const std::string& room, control::RequestBody body, MediaPlane::Done done) {
   directory_.mediaPlane.request(room, std::move(body),
@@ -39,6 +39,15 @@ void MediaControl::ask(const std::string& room, control::RequestBody body, Media
                                  done = std::move(done)](const control::Reply& reply) {
                                   if (!alive.expired() && done) done(reply);
                                 });
+}
+
+void MediaControl::askFor(const ParticipantPtr& participant, control::RequestBody body, DoneFor done) {
+  ask(participant->room->name(), std::move(body),
+      [this, weak = std::weak_ptr<Participant>(participant),
+       done = std::move(done)](const control::Reply& reply) {
+        const ParticipantPtr found = weak.lock();
+        if (found) guarded(found, [&] { done(found, reply); });
+      });
 }
 
 void MediaControl::answer(const Participant& participant, uint64_t connectionId,
@@ -81,7 +90,9 @@ void MediaControl::onPlaced(const RoomPtr& room, uint64_t attempt, const control
   for (const auto& [id, participant] : room->participants()) {
     if (participant->pendingOffer) waiting.push_back(participant);
   }
-  for (const auto& participant : waiting) takeUpOffer(participant);
+  for (const auto& participant : waiting) {
+    guarded(participant, [&] { takeUpOffer(participant); });
+  }
 }
 
 void MediaControl::close(const RoomPtr& room) {
@@ -100,7 +111,7 @@ void MediaControl::onTime() {
     const ParticipantPtr participant = waiting->lock();
     if (!participant || !participant->pendingOffer || participant->pendingOffer->deadline > now) continue;
     const auto offer = *std::exchange(participant->pendingOffer, std::nullopt);
-    failOffer(participant, offer, noWorker());
+    guarded(participant, [&] { failOffer(participant, offer, noWorker()); });
   }
 }
 
@@ -235,11 +246,10 @@ void MediaControl::setUp(const ParticipantPtr& participant, OfferInProgress offe
   } else {
     body = control::CreateEndpoint{std::move(parameters)};
   }
-  ask(room, std::move(body),
-      [this, weak = std::weak_ptr<Participant>(participant),
-       offer = std::make_shared<OfferInProgress>(std::move(offer))](const control::Reply& reply) {
-        if (const ParticipantPtr found = weak.lock()) onConfirmed(found, *offer, reply);
-      });
+  askFor(
+      participant, std::move(body),
+      [this, offer = std::make_shared<OfferInProgress>(std::move(offer))](
+          const ParticipantPtr& found, const control::Reply& reply) { onConfirmed(found, *offer, reply); });
 }
 
 void MediaControl::onConfirmed(const ParticipantPtr& participant, OfferInProgress& offer,
@@ -317,23 +327,22 @@ void MediaControl::failOffer(const ParticipantPtr& participant, const Participan
 
 void MediaControl::requestFor(const ParticipantPtr& participant, uint64_t id, control::RequestBody body) {
   participant->busy = true;
-  ask(participant->room->name(), std::move(body),
-      [this, weak = std::weak_ptr<Participant>(participant), connectionId = participant->connectionId, id,
-       attempt = participant->room->placementAttempt](const control::Reply& reply) {
-        const ParticipantPtr found = weak.lock();
-        if (!found || found->room == nullptr) return;
-        if (reply.error.empty()) {
-          answer(*found, connectionId, okReply(id));
-        } else if (attempt != found->room->placementAttempt ||
-                   !directory_.mediaPlane.address(found->room->name())) {
-          // Not refused: the worker went away before it could answer.
-          refuse(*found, connectionId, id, noWorker());
-        } else {
-          refuse(*found, connectionId, id,
-                 {ErrorCode::Internal, "the media worker refused: " + reply.error, 0, {}, {}});
-        }
-        finish(found);
-      });
+  askFor(participant, std::move(body),
+         [this, connectionId = participant->connectionId, id, attempt = participant->room->placementAttempt](
+             const ParticipantPtr& found, const control::Reply& reply) {
+           if (found->room == nullptr) return;
+           if (reply.error.empty()) {
+             answer(*found, connectionId, okReply(id));
+           } else if (attempt != found->room->placementAttempt ||
+                      !directory_.mediaPlane.address(found->room->name())) {
+             // Not refused: the worker went away before it could answer.
+             refuse(*found, connectionId, id, noWorker());
+           } else {
+             refuse(*found, connectionId, id,
+                    {ErrorCode::Internal, "the media worker refused: " + reply.error, 0, {}, {}});
+           }
+           finish(found);
+         });
 }
 
 void MediaControl::subscribe(const ParticipantPtr& participant, uint64_t id, SubscribeRequest request) {

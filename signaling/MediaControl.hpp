@@ -2,6 +2,7 @@
 // and tells clients what the media plane reports. Replies leave only once the worker has confirmed.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <string>
 
@@ -12,8 +13,10 @@ namespace sotto::signaling {
 
 class MediaControl {
  public:
-  /// `onIdle` is called when a participant's request has been answered and its next one may be carried out.
-  MediaControl(Directory& directory, std::function<void(const ParticipantPtr&)> onIdle);
+  using Notify = std::function<void(const ParticipantPtr&)>;
+  /// `onIdle` is called when a participant's request has been answered and its next one may be carried out,
+  /// `onFault` when the answer to its request has brought out an error in this program.
+  MediaControl(Directory& directory, Notify onIdle, Notify onFault);
 
   /// Asks for the room to be placed unless it is, or is being placed.
   void place(const RoomPtr& room);
@@ -52,13 +55,13 @@ class MediaControl {
   void failOffer(const ParticipantPtr& participant, const Participant::PendingOffer& offer,
                  const RequestError& error);
 
-  void onSlots(const control::SlotsBound& event);
+  void onSlots(const ParticipantPtr& participant, const control::SlotsBound& event);
   void onSpeakers(const control::SpeakersChanged& event);
-  void onLayers(const control::LayersChanged& event);
-  void onDataChannel(const control::DataChannelChanged& event);
+  void onLayers(const ParticipantPtr& participant, const control::LayersChanged& event);
+  void onDataChannel(const ParticipantPtr& participant, const control::DataChannelChanged& event);
   /// Tells everybody else when it has changed.
   static void setData(Participant& participant, bool open);
-  void onState(const control::EndpointStateChanged& event);
+  void onState(const ParticipantPtr& participant, const control::EndpointStateChanged& event);
   ParticipantPtr find(const std::string& room, const std::string& participant) const;
   /// The endpoint is gone: what was agreed is forgotten and the client told, now or when it comes back.
   void restart(Participant& participant, const std::string& reason);
@@ -66,13 +69,25 @@ class MediaControl {
   /// Sends a request whose outcome is the reply to the client's request `id`.
   void requestFor(const ParticipantPtr& participant, uint64_t id, control::RequestBody body);
   void ask(const std::string& room, control::RequestBody body, MediaPlane::Done done);
+  /// The same for a request whose answer concerns one participant; `done` is not called once that is gone.
+  using DoneFor = std::function<void(const ParticipantPtr&, const control::Reply&)>;
+  void askFor(const ParticipantPtr& participant, control::RequestBody body, DoneFor done);
+  /// Runs what concerns one participant: an error in this program ends its session alone.
+  template <typename Work>
+  void guarded(const ParticipantPtr& participant, Work&& work) {
+    try {
+      work();
+    } catch (const std::exception&) {
+      onFault_(participant);
+    }
+  }
   /// Answers a request, unless its socket is gone.
   void answer(const Participant& participant, uint64_t connectionId, const std::string& text) const;
   void refuse(const Participant& participant, uint64_t connectionId, uint64_t id, const RequestError& error);
   void finish(const ParticipantPtr& participant);
 
   Directory& directory_;
-  std::function<void(const ParticipantPtr&)> onIdle_;
+  Notify onIdle_, onFault_;
   DeadlineQueue<std::weak_ptr<Room>> placements_;         ///< to be tried again
   DeadlineQueue<std::weak_ptr<Participant>> offerWaits_;  ///< offers that wait for a room
 };

@@ -14,11 +14,21 @@ bool keepsReports(const MediaState& media) {
 
 /// WorkerReady is between the worker and its supervisor.
 void MediaControl::onEvent(const control::Event& event) {
-  if (const auto* state = std::get_if<control::EndpointStateChanged>(&event)) onState(*state);
-  if (const auto* slots = std::get_if<control::SlotsBound>(&event)) onSlots(*slots);
-  if (const auto* speakers = std::get_if<control::SpeakersChanged>(&event)) onSpeakers(*speakers);
-  if (const auto* layers = std::get_if<control::LayersChanged>(&event)) onLayers(*layers);
-  if (const auto* data = std::get_if<control::DataChannelChanged>(&event)) onDataChannel(*data);
+  const auto take = [this](const auto& body, auto handler) {
+    const ParticipantPtr participant = find(body.room, body.endpoint);
+    if (participant) guarded(participant, [&] { (this->*handler)(participant, body); });
+  };
+  if (const auto* state = std::get_if<control::EndpointStateChanged>(&event)) {
+    take(*state, &MediaControl::onState);
+  } else if (const auto* slots = std::get_if<control::SlotsBound>(&event)) {
+    take(*slots, &MediaControl::onSlots);
+  } else if (const auto* layers = std::get_if<control::LayersChanged>(&event)) {
+    take(*layers, &MediaControl::onLayers);
+  } else if (const auto* data = std::get_if<control::DataChannelChanged>(&event)) {
+    take(*data, &MediaControl::onDataChannel);
+  } else if (const auto* speakers = std::get_if<control::SpeakersChanged>(&event)) {
+    onSpeakers(*speakers);
+  }
 }
 
 ParticipantPtr MediaControl::find(const std::string& room, const std::string& participant) const {
@@ -26,9 +36,8 @@ ParticipantPtr MediaControl::find(const std::string& room, const std::string& pa
   return found ? found->find(participant) : nullptr;
 }
 
-void MediaControl::onSlots(const control::SlotsBound& event) {
-  const ParticipantPtr participant = find(event.room, event.endpoint);
-  if (!participant || !keepsReports(participant->media)) return;
+void MediaControl::onSlots(const ParticipantPtr& participant, const control::SlotsBound& event) {
+  if (!keepsReports(participant->media)) return;
   std::vector<control::SlotBinding> bindings = event.bindings;
   for (auto& binding : bindings) {
     // Whoever has left meanwhile is nobody to the client.
@@ -52,9 +61,8 @@ void MediaControl::onSpeakers(const control::SpeakersChanged& event) {
   room->broadcast(speakersEvent(room->speakers));
 }
 
-void MediaControl::onLayers(const control::LayersChanged& event) {
-  const ParticipantPtr participant = find(event.room, event.endpoint);
-  if (!participant || !keepsReports(participant->media)) return;
+void MediaControl::onLayers(const ParticipantPtr& participant, const control::LayersChanged& event) {
+  if (!keepsReports(participant->media)) return;
   for (const auto& layer : event.layers) participant->media.layers[layer.mid] = layer;
   if (participant->media.offerInFlight) {
     participant->media.reportsKept = true;
@@ -63,9 +71,9 @@ void MediaControl::onLayers(const control::LayersChanged& event) {
   }
 }
 
-void MediaControl::onDataChannel(const control::DataChannelChanged& event) {
-  const ParticipantPtr participant = find(event.room, event.endpoint);
-  if (!participant || !participant->media.agreement || participant->media.settingUp) return;
+void MediaControl::onDataChannel(const ParticipantPtr& participant,
+                                 const control::DataChannelChanged& event) {
+  if (!participant->media.agreement || participant->media.settingUp) return;
   participant->send(dataChannelEvent(event.open, event.reason));
   setData(*participant, event.open);
 }
@@ -76,9 +84,8 @@ void MediaControl::setData(Participant& participant, bool open) {
   participant.room->broadcast(participantUpdatedEvent(participant.view), &participant);
 }
 
-void MediaControl::onState(const control::EndpointStateChanged& event) {
-  const ParticipantPtr participant = find(event.room, event.endpoint);
-  if (!participant || !participant->media.agreement || participant->media.settingUp) return;
+void MediaControl::onState(const ParticipantPtr& participant, const control::EndpointStateChanged& event) {
+  if (!participant->media.agreement || participant->media.settingUp) return;
   if (event.state == control::EndpointState::Connected) {
     participant->media.connected = true;
     participant->send(mediaConnectedEvent());
@@ -108,10 +115,14 @@ void MediaControl::onRoomLost(const std::string& name, const std::string& reason
   room->placement = Room::Placement::None;
   ++room->placementAttempt;
   room->speakers.clear();
+  std::vector<ParticipantPtr> connected;
   for (const auto& [id, participant] : room->participants()) {
-    if (participant->media.agreement) restart(*participant, reason);
+    if (participant->media.agreement) connected.push_back(participant);
   }
-  place(room);
+  for (const auto& participant : connected) {
+    guarded(participant, [&] { restart(*participant, reason); });
+  }
+  if (directory_.findRoom(name) == room) place(room);
 }
 
 }  // namespace sotto::signaling

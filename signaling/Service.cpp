@@ -70,7 +70,9 @@ struct Service::Impl final : SocketAnswers {
         mailboxes(storage, random, directory.settings.limits.messages, directory.now),
         keys(storage, directory.settings.limits.directory, directory.now, mailboxes),
         devices(directory, keys, mailboxes, *this),
-        media(directory, [this](const ParticipantPtr& participant) { continueWaiting(participant); }),
+        media(
+            directory, [this](const ParticipantPtr& participant) { continueWaiting(participant); },
+            [this](const ParticipantPtr& participant) { endAfterFault(participant); }),
         admission(directory, media, [this](uint64_t id, uint16_t code, const std::string& reason) {
           close(id, code, reason);
         }) {}
@@ -253,6 +255,13 @@ struct Service::Impl final : SocketAnswers {
     if (!socket.participant) return;
     socket.participant->connection.reset();
     admission.leave(socket.participant, "removed");
+  }
+
+  /// The same for what an earlier request of the participant, or a report about it, has brought about.
+  void endAfterFault(const ParticipantPtr& participant) {
+    if (participant->connection) return endAfterFault(participant->connectionId);
+    ++directory.metrics.closedForFault;
+    admission.leave(participant, "removed");
   }
 
   void leave(ConnectionId id, Socket& socket, uint64_t request) {

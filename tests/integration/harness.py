@@ -115,6 +115,7 @@ class Server:
         self.config_path = self.directory / "sotto.yaml"
         self.config_path.write_text(json.dumps(config))  # JSON is YAML
         self.url = f"http://127.0.0.1:{self.http_port}"
+        self.trust = None  # for a server of https: an ssl.SSLContext
         self.process = None
         self.log = None
 
@@ -159,7 +160,7 @@ class Server:
                 if pathlib.Path(f"/proc/{pid}/comm").read_text().startswith("sotto-worker")]
 
     def get(self, path, timeout=DEADLINE_S):
-        with urllib.request.urlopen(self.url + path, timeout=timeout) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=timeout, context=self.trust) as answer:
             return answer.read().decode()
 
     def metrics(self):

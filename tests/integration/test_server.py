@@ -1,6 +1,7 @@
 """The server process itself: configuration, start and stop, workers that die, limits on connections, TLS."""
 
 import asyncio
+import contextlib
 import json
 import os
 import pathlib
@@ -21,6 +22,23 @@ def server_output(*arguments, environment=None):
     done = subprocess.run([harness.BIN / "sotto-server", *arguments], capture_output=True, text=True,
                           timeout=harness.DEADLINE_S, env={**os.environ, **(environment or {})})
     return done.returncode, done.stdout, done.stderr
+
+
+def private_authority(directory):
+    """Files of a certificate authority of one's own, of a certificate for 127.0.0.1 that it has signed, and of its key."""
+    authority, authority_key = f"{directory}/authority.pem", f"{directory}/authority.key"
+    certificate, key, request = (f"{directory}/server.{ending}" for ending in ("pem", "key", "csr"))
+    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    subprocess.run(["openssl", "req", "-x509", *new_key, "-days", "1", "-subj", "/CN=A private authority",
+                    "-keyout", authority_key, "-out", authority], check=True, capture_output=True)
+    subprocess.run(["openssl", "req", *new_key, "-subj", "/CN=server", "-keyout", key, "-out", request],
+                   check=True, capture_output=True)
+    names = pathlib.Path(directory) / "names"
+    names.write_text("subjectAltName=IP:127.0.0.1\n")
+    subprocess.run(["openssl", "x509", "-req", "-in", request, "-CA", authority, "-CAkey", authority_key,
+                    "-CAcreateserial", "-days", "1", "-extfile", names, "-out", certificate],
+                   check=True, capture_output=True)
+    return authority, certificate, key
 
 
 def wait_for_end(pids):
@@ -249,6 +267,54 @@ class Connections(unittest.TestCase):
             server.wait_metric('sotto_websockets_closed_total{reason="idle"}', lambda value: value == 1)
             self.assertIn(b"\x89\x00", received.split(b"\r\n\r\n", 1)[1], "a ping frame")
 
+    def test_one_who_joins_and_never_reads_is_closed_and_disturbs_nobody(self):
+        limits = {"max_queue_bytes": 65536, "messages_per_second": 10000, "message_burst": 100000}
+        with harness.Server(extra={"clients": limits}) as server, \
+                socket.socket(socket.AF_INET, socket.SOCK_STREAM) as slow:
+            async def scenario():
+                async with harness.Signaling(server) as alice, harness.Signaling(server) as bob:
+                    await alice.join("demo", "Alice")
+                    sdp = (harness.ROOT / "tests/vectors/sdp/chromium-simulcast.sdp").read_bytes().decode()
+                    # What she says of her keys is passed on with each change: a long text makes for long events.
+                    offered = await alice.request("offer", sdp=sdp, e2ee={"suite": "duo", "salt": "00" * 1900})
+                    self.assertTrue(offered["ok"], offered)
+                    self.join_without_reading(slow, server)
+                    others = {person["name"] for person in (await bob.join("demo", "Bob"))["roster"]}
+                    self.assertEqual({"Alice", "Slow"}, others)
+                    muted, closed = False, 'sotto_websockets_closed_total{reason="slow_reader"}'
+                    sent = 0
+                    while server.metrics()[closed] == 0:
+                        self.assertLess(sent, 10_000)
+                        for _ in range(100):
+                            muted = not muted
+                            sent += 1
+                            reply = await alice.request("mute", source="microphone", muted=muted)
+                            self.assertTrue(reply["ok"], reply)
+                            update = (await bob.event("participant-updated"))["participant"]
+                            self.assertEqual(("Alice", muted), (update["name"], update["tracks"][0]["muted"]))
+                        self.assertLessEqual(server.metrics()["sotto_websocket_queued_bytes"], 3 * 65536)
+                    gone = (await bob.event("participant-updated"))["participant"]
+                    self.assertEqual(("Slow", False), (gone["name"], gone["connected"]))
+                    server.wait_metric("sotto_connections", lambda value: value == 2)
+                    self.assertEqual(1, server.metrics()[closed])
+            asyncio.run(scenario())
+
+    @staticmethod
+    def join_without_reading(connection, server):
+        """Joins over a socket that takes in next to nothing. What the server sends is never read but for its first answer."""
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", server.http_port))
+        connection.settimeout(harness.DEADLINE_S)
+        connection.sendall(b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                           b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        answer = connection.recv(64)
+        assert b" 101 " in answer, answer
+        text = json.dumps({"id": 1, "type": "join", "version": 1, "token": server.token("demo", "Slow"),
+                           "e2ee": {"suites": ["duo"]}}).encode()
+        # A masked text frame (RFC 6455 section 5.2).
+        connection.sendall(b"\x81\xfe" + len(text).to_bytes(2, "big") + bytes(4) + text)
+        server.wait_metric("sotto_participants", lambda value: value == 2)
+
     def test_a_client_that_answers_pings_stays(self):
         with harness.Server(extra={"clients": {"ping_interval": 1, "idle_timeout": 2}}) as server:
             async def scenario():
@@ -282,12 +348,65 @@ class Connections(unittest.TestCase):
                 self.assertTrue(answer.headers["Content-Security-Policy"].startswith("default-src 'none'"))
                 self.assertEqual("nosniff", answer.headers["X-Content-Type-Options"])
 
+    def test_clients_join_over_tls_that_a_private_authority_vouches_for_and_refuse_any_other(self):
+        with tempfile.TemporaryDirectory() as directory:
+            authority, certificate, key = private_authority(directory)
+            stranger = private_authority(tempfile.mkdtemp(dir=directory))[0]
+            key_option = ["--key", "5a" * 32]
+            with harness.Server(extra={"http": {"tls": {"certificate": certificate, "key": key}}}) as server:
+                server.url = server.url.replace("http:", "https:")
+                # The token is asked for over https, the call signaled over wss.
+                with harness.Client(server, "demo", "alice", *key_option, "--synthetic", "180p", "--ca-file", authority):
+                    server.log.wait_for("Call page: https://")
+                    bob = harness.Client(server, "demo", "bob", *key_option, "--duration", 3, "--ca-file", authority)
+                    code, report = bob.finish()
+                    self.assertEqual(0, code, bob.log.text())
+                    self.assertGreater(report["streams"][0]["opened"], 0)
+                for options in ([], ["--ca-file", stranger], ["--token", "a.b.c"],
+                                ["--token", "a.b.c", "--ca-file", stranger]):
+                    with self.subTest(options):
+                        mallory = harness.Client(server, "demo", "mallory", *key_option, "--duration", 3, *options)
+                        code, _ = mallory.finish()
+                        self.assertEqual(1, code, mallory.log.text())
+                        self.assertRegex(mallory.log.text(), "certificate verify failed")
+                trusting = harness.Client(server, "demo", "carol", *key_option, "--duration", 1, "--insecure")
+                self.assertEqual(0, trusting.finish()[0], trusting.log.text())
+                server.url = server.url.replace("127.0.0.1", "localhost")
+                misnamed = harness.Client(server, "demo", "dave", *key_option, "--ca-file", authority)
+                self.assertEqual(1, misnamed.finish()[0], misnamed.log.text())
+
+    def test_a_tls_handshake_that_takes_too_long_is_cut_off_and_keeps_nobody_waiting(self):
+        with tempfile.TemporaryDirectory() as directory:
+            authority, certificate, key = private_authority(directory)
+            tls = {"tls": {"certificate": certificate, "key": key}, "request_timeout": 1}
+            with harness.Server(extra={"http": tls}) as server, contextlib.ExitStack() as stack:
+                # A ClientHello that never ends, one byte of it, and nothing at all.
+                slow = [stack.enter_context(socket.create_connection(("127.0.0.1", server.http_port)))
+                        for _ in range(30)]
+                for index, connection in enumerate(slow):
+                    connection.settimeout(harness.DEADLINE_S)
+                    connection.sendall((b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\x16", b"")[index % 3])
+                # And one that speaks HTTP to it.
+                rude = stack.enter_context(socket.create_connection(("127.0.0.1", server.http_port)))
+                rude.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                server.url = server.url.replace("http:", "https:")
+                server.trust = ssl.create_default_context(cafile=authority)
+                self.assertEqual("ok", json.loads(server.get("/healthz", timeout=5))["status"])
+                for connection in slow:
+                    try:
+                        self.assertEqual(b"", connection.recv(4096))
+                    except ConnectionResetError:
+                        pass
+                server.wait_metric('sotto_tls_handshakes_failed_total{reason="timeout"}', lambda value: value == 30)
+                server.wait_metric('sotto_tls_handshakes_failed_total{reason="error"}', lambda value: value == 1)
+                server.wait_metric("sotto_http_connections", lambda value: value <= 2)
+
     def test_everything_works_over_tls(self):
         with tempfile.TemporaryDirectory() as directory:
-            certificate, key = f"{directory}/certificate.pem", f"{directory}/key.pem"
-            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                            "-nodes", "-days", "1", "-subj", "/CN=localhost", "-addext",
-                            "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+            certificate, _, key = private_authority(directory)
+            # The chain is the server's certificate and its authority's: here one that signed itself.
+            subprocess.run(["openssl", "req", "-x509", "-new", "-key", key, "-days", "1", "-subj", "/CN=localhost",
+                            "-addext", "subjectAltName=IP:127.0.0.1", "-out", certificate],
                            check=True, capture_output=True)
             trust = ssl.create_default_context(cafile=certificate)
             with harness.Server(extra={"http": {"tls": {"certificate": certificate, "key": key}}}) as server:

@@ -42,7 +42,7 @@ struct Call::Impl final : public std::enable_shared_from_this<Impl>, private Sig
   Impl(asio::io_context& loop, CallOptions options, CallObserver& observer)
       : loop_(loop),
         url_(WebSocketUrl::parse(options.url)),
-        verifyCertificate_(options.verifyTlsCertificate),
+        trust_(options.tlsTrust),
         out_(arenaBytes),
         udp_(loop),
         timer_(loop),
@@ -155,7 +155,7 @@ struct Call::Impl final : public std::enable_shared_from_this<Impl>, private Sig
       session_.onSocketClosed(reason, now(), code);
       pump();
     };
-    webSocket_ = WebSocketClient::open(loop_, *url_, verifyCertificate_, std::move(handlers));
+    webSocket_ = WebSocketClient::open(loop_, *url_, trust_, std::move(handlers));
   }
 
   void send(std::string text) override {
@@ -184,7 +184,7 @@ struct Call::Impl final : public std::enable_shared_from_this<Impl>, private Sig
 
   asio::io_context& loop_;
   base::Expected<WebSocketUrl> url_;
-  bool verifyCertificate_;
+  TlsTrust trust_;
   base::SystemRandom random_;
   base::DatagramBatch out_;
   udp::socket udp_;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "client/native/call/TlsTrust.hpp"
 #include "client/native/rtc/DataChannels.hpp"
 #include "media/base/Bytes.hpp"
 #include "media/base/Units.hpp"
@@ -91,7 +92,7 @@ struct CallOptions {
   bool dataChannels = true;  ///< for messages beside media; without them key messages go by WebSocket
 
   std::optional<uint64_t> rateCapBitsPerSecond;  ///< asked of the server at the start
-  bool verifyTlsCertificate = true;              ///< with wss://
+  TlsTrust tlsTrust;                             ///< with wss://
   /// How long to go on trying after the server was lost, before the call fails.
   base::TimeDelta giveUpAfter = base::TimeDelta::seconds(30);
 };

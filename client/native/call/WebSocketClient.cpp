@@ -4,7 +4,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/ssl.hpp>
 #include <boost/beast/websocket.hpp>
@@ -184,17 +183,6 @@ class Connection final : public WebSocketClient, public std::enable_shared_from_
   bool open_ = false, writing_ = false, closing_ = false, over_ = false;
 };
 
-std::unique_ptr<TlsContext> makeContext(const WebSocketUrl& url, bool verify) {
-  auto context = std::make_unique<TlsContext>();
-  boost::system::error_code ignored;
-  context->context.set_default_verify_paths(ignored);
-  context->context.set_verify_mode(verify ? asio::ssl::verify_peer : asio::ssl::verify_none, ignored);
-  if (verify) {
-    context->context.set_verify_callback(asio::ssl::host_name_verification(url.host), ignored);
-  }
-  return context;
-}
-
 }  // namespace
 
 base::Expected<WebSocketUrl> WebSocketUrl::parse(std::string_view text) {
@@ -238,10 +226,13 @@ base::Expected<WebSocketUrl> WebSocketUrl::parse(std::string_view text) {
 }
 
 std::shared_ptr<WebSocketClient> WebSocketClient::open(asio::io_context& loop, const WebSocketUrl& url,
-                                                       bool verifyCertificate, Handlers handlers) {
+                                                       const TlsTrust& trust, Handlers handlers) {
   if (url.tls) {
-    auto connection = std::make_shared<Connection<TlsStream>>(loop, url, makeContext(url, verifyCertificate),
-                                                              std::move(handlers));
+    auto context = std::make_unique<TlsContext>();
+    // A file that went bad since it was checked leaves nobody to trust: the handshake fails and says so.
+    (void)applyTrust(context->context, trust, url.host);
+    auto connection =
+        std::make_shared<Connection<TlsStream>>(loop, url, std::move(context), std::move(handlers));
     connection->start();
     return connection;
   }

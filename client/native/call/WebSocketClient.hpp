@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "client/native/call/TlsTrust.hpp"
 #include "media/base/Expected.hpp"
 
 namespace boost::asio {
@@ -39,9 +40,10 @@ class WebSocketClient {
   };
 
   virtual ~WebSocketClient() = default;
-  /// Begins to connect. Handlers are called from the event loop, never from within a call.
+  /// Begins to connect; `trust` counts with TLS. Handlers are called from the event loop, never from within a
+  /// call.
   static std::shared_ptr<WebSocketClient> open(boost::asio::io_context& loop, const WebSocketUrl& url,
-                                               bool verifyCertificate, Handlers handlers);
+                                               const TlsTrust& trust, Handlers handlers);
   virtual void send(std::string text) = 0;
   /// Closes (1000) after what was sent before.
   virtual void close() = 0;

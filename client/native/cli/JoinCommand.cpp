@@ -68,7 +68,10 @@ base::Expected<void> prepareSources(const JoinOptions& options, JoinPlan& plan) 
 
 base::Expected<void> prepareCall(const JoinOptions& options, JoinPlan& plan) {
   plan.call.url = options.server;
-  plan.call.verifyTlsCertificate = !options.insecure;
+  plan.call.tlsTrust = {!options.insecure, options.caFile};
+  if (auto trusted = call::checkTrust(plan.call.tlsTrust); !trusted) {
+    return base::fail("--ca-file: " + trusted.error().message);
+  }
   plan.call.rateCapBitsPerSecond = options.rateCap;
   const auto suite = e2ee::suiteFromName(options.suite);
   if (!suite) return base::fail("--suite " + options.suite + ": expected duo, aes128gcm or aes256gcm");
@@ -124,7 +127,7 @@ bool writeReport(const std::string& path, const std::string& json) {
 CallOutcome runCall(const JoinOptions& options, JoinPlan plan) {
   plan.call.token = options.token;
   if (options.token.empty()) {
-    auto token = requestToken(options.server, options.room, options.name, !options.insecure);
+    auto token = requestToken(options.server, options.room, options.name, plan.call.tlsTrust);
     if (!token) {
       CallOutcome outcome;
       outcome.failed = true;

@@ -19,7 +19,12 @@ void declareJoinOptions(CLI::App& command, JoinOptions& options) {
       .add_option("--token", options.token,
                   "JWT for the room; without it the server is asked for one, which works in development mode")
       ->type_name("JWT");
-  command.add_flag("--insecure", options.insecure, "Accept any TLS certificate");
+  auto* insecure = command.add_flag("--insecure", options.insecure, "Accept any TLS certificate");
+  command
+      .add_option("--ca-file", options.caFile,
+                  "Certificates (PEM) that may have signed the server's, instead of the system's")
+      ->type_name("FILE")
+      ->excludes(insecure);
 
   auto* passphrase = command
                          .add_option("--key-passphrase", options.passphrase,

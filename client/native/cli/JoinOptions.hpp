@@ -31,6 +31,7 @@ struct JoinOptions {
   double durationSeconds = 0;  ///< 0: until interrupted
   std::string reportFile;      ///< empty or "-": standard output
   bool insecure = false;
+  std::string caFile;  ///< PEM; empty: the certificate authorities of the system
 };
 
 /// Declares the options on a CLI11 command; values land in `options`.

@@ -67,9 +67,12 @@ class JoinSession final : private call::CallObserver {
   // ---- what the call says
 
   void onState(CallState state, const std::string& reason) override {
+    const bool over = state == CallState::Left || state == CallState::Failed;
+    // The last table stays, and what became of the call stands below it.
+    if (over) progress_.finish();
     progress_.message(std::string(toString(state)) + (reason.empty() ? "" : ": " + reason));
     if (state == CallState::Connected) onConnected();
-    if (state == CallState::Left || state == CallState::Failed) {
+    if (over) {
       outcome_.failed = state == CallState::Failed;
       outcome_.reason = reason.empty() ? toString(state) : reason;
       loop_.stop();

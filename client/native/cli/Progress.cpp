@@ -143,7 +143,8 @@ std::vector<std::string> ProgressText::lines(const call::CallStatistics& statist
 }
 
 void Progress::erase() {
-  if (shown_ > 0) std::fprintf(out_, "\x1b[%zuA\x1b[J", shown_);
+  // From the first column: a key that was pressed may have left its echo on the line.
+  if (shown_ > 0) std::fprintf(out_, "\r\x1b[%zuA\x1b[J", shown_);
   shown_ = 0;
 }
 

@@ -6,7 +6,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
@@ -47,7 +46,7 @@ asio::awaitable<Response> exchange(Stream& stream, http::request<http::string_bo
   co_return response;
 }
 
-asio::awaitable<Response> post(WebSocketUrl url, std::string body, bool verifyCertificate) {
+asio::awaitable<Response> post(WebSocketUrl url, std::string body, call::TlsTrust trust) {
   const auto executor = co_await asio::this_coro::executor;
   tcp::resolver resolver(executor);
   const auto addresses = co_await resolver.async_resolve(url.host, url.port, use_awaitable);
@@ -58,12 +57,8 @@ asio::awaitable<Response> post(WebSocketUrl url, std::string body, bool verifyCe
     co_return co_await exchange(stream, makeRequest(url, body));
   }
   asio::ssl::context context(asio::ssl::context::tls_client);
-  context.set_default_verify_paths();
+  (void)call::applyTrust(context, trust, url.host);
   beast::ssl_stream<beast::tcp_stream> stream(executor, context);
-  if (verifyCertificate) {
-    stream.set_verify_mode(asio::ssl::verify_peer);
-    stream.set_verify_callback(asio::ssl::host_name_verification(url.host));
-  }
   SSL_set_tlsext_host_name(stream.native_handle(), url.host.c_str());
   beast::get_lowest_layer(stream).expires_after(timeout);
   co_await beast::get_lowest_layer(stream).async_connect(addresses, use_awaitable);
@@ -118,14 +113,14 @@ std::optional<std::string> decodeBase64Url(std::string_view text) {
 }  // namespace
 
 base::Expected<std::string> requestToken(const std::string& server, const std::string& room,
-                                         const std::string& name, bool verifyCertificate) {
+                                         const std::string& name, const call::TlsTrust& trust) {
   const auto url = WebSocketUrl::parse(server);
   if (!url) return tl::make_unexpected(url.error());
   const std::string body = nlohmann::json({{"room", room}, {"name", name}})
                                .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   asio::io_context loop;
   base::Expected<std::string> result = base::fail(server + " does not answer");
-  asio::co_spawn(loop, post(*url, body, verifyCertificate),
+  asio::co_spawn(loop, post(*url, body, trust),
                  [&](const std::exception_ptr& failure, const Response& response) {
                    try {
                      if (failure) std::rethrow_exception(failure);

@@ -12,7 +12,7 @@ using namespace sotto::client::cli;
 constexpr const char* footer =
     "Exit codes: 0 all well; 1 the call failed (server, token, network) or vectors do not match; 2 bad "
     "usage, key "
-    "or media file; 3 frames came but could not be opened, or their content was not what was sent.";
+    "or file; 3 frames came but could not be opened, or their content was not what was sent.";
 
 constexpr const char* joinFooter =
     "Files play in a loop until the duration is over. Asked for a key frame, a file goes on at its next "

@@ -154,14 +154,21 @@ size_t checkRatchet(const json& ratchet) {
 
 }  // namespace
 
-base::Expected<FrameVectorReport> checkFrameVectors(const std::string& path) {
+tl::expected<FrameVectorReport, FrameVectorFault> checkFrameVectors(const std::string& path) {
+  const auto fail = [&path](FrameVectorFault::Kind kind, const std::string& what) {
+    return tl::make_unexpected(FrameVectorFault{kind, path + ": " + what});
+  };
   std::ifstream file(path);
-  if (!file) return base::fail(path + ": cannot be opened: " + std::strerror(errno));
+  if (!file)
+    return fail(FrameVectorFault::Kind::File, std::string("cannot be opened: ") + std::strerror(errno));
+  file.peek();
+  if (file.bad())
+    return fail(FrameVectorFault::Kind::File, std::string("cannot be read: ") + std::strerror(errno));
   const json document = json::parse(file, nullptr, false);
-  if (document.is_discarded()) return base::fail(path + ": is not JSON");
+  if (document.is_discarded()) return fail(FrameVectorFault::Kind::File, "is not JSON");
   if (!document.is_object() || !document.contains("frames") || !document.at("frames").is_array() ||
       document.at("frames").empty()) {
-    return base::fail(path + ": has no list of \"frames\"");
+    return fail(FrameVectorFault::Kind::File, "has no list of \"frames\"");
   }
   FrameVectorReport report;
   std::string where;
@@ -174,7 +181,7 @@ base::Expected<FrameVectorReport> checkFrameVectors(const std::string& path) {
     where = "ratchet";
     if (document.contains("ratchet")) report.ratchetSteps = checkRatchet(document.at("ratchet"));
   } catch (const Mismatch& mismatch) {
-    return base::fail(path + ": " + where + " " + mismatch.message);
+    return fail(FrameVectorFault::Kind::Mismatch, where + " " + mismatch.message);
   }
   return report;
 }

@@ -62,13 +62,26 @@ TEST_CASE("The vectors command names the first entry and field that do not match
   spoiled("iv", 1, "frames[1] differs in \"iv\"");
   spoiled("key", 2, "frames[6] differs in \"key\"");
   spoiled("step1", 0, "ratchet differs in \"step1\"");
-  for (const char* text : {"", "{}", "[]", "{\"frames\": []}", "{\"frames\": [1]}", "{\"frames\": [{}]}",
-                           "{\"frames\": [{\"suite\": 4}]}"}) {
+  for (const char* text : {"{\"frames\": [1]}", "{\"frames\": [{}]}", "{\"frames\": [{\"suite\": 4}]}"}) {
     std::ofstream(path) << text;
-    CHECK(runClient("vectors " + path).code == 1);
+    const Outcome outcome = runClient("vectors " + path);
+    CHECK(outcome.code == 1);
+    CHECK_THAT(outcome.text, Catch::Contains(path + ": frames[0]"));
+  }
+  // What is no file of known frames at all is bad input, as with media files.
+  for (const char* text : {"", "{}", "[]", "{\"frames\": []}"}) {
+    std::ofstream(path) << text;
+    const Outcome outcome = runClient("vectors " + path);
+    CHECK(outcome.code == 2);
+    CHECK_THAT(outcome.text, Catch::Contains(path + ": "));
   }
   std::remove(path.c_str());
-  CHECK_THAT(runClient("vectors " + path).text, Catch::Contains("No such file"));
+  for (const auto& [file, expected] : std::initializer_list<std::pair<std::string, std::string>>{
+           {path, "No such file"}, {SOTTO_WORK_DIR, "Is a directory"}}) {
+    const Outcome outcome = runClient("vectors " + file);
+    CHECK(outcome.code == 2);
+    CHECK_THAT(outcome.text, Catch::Contains(file + ": cannot be ") && Catch::Contains(expected));
+  }
 }
 
 TEST_CASE("Bad usage and unreadable media end with 2 before anything is sent") {
@@ -84,6 +97,9 @@ TEST_CASE("Bad usage and unreadable media end with 2 before anything is sent") {
            {join + "--audio " + vectors, "not an Ogg file"},
            {join + "--record /proc/sotto", "/proc/sotto"},
            {join + "--json /nowhere/report.json", "/nowhere/report.json: cannot be written"},
+           {join + "--ca-file /nowhere.pem", "--ca-file: /nowhere.pem cannot be used"},
+           {join + "--ca-file " + vectors, "expected a PEM file with certificates"},
+           {join + "--ca-file x --insecure", "excludes"},
            {join + "--token a.eyJyb29tIjoiZGVtbyIsInN1YiI6ImE_PiJ9.c --room other", "--room"},
            {"join --server u --room other --name a --token a.eyJyb29tIjoiZGVtbyIsInN1YiI6ImE_PiJ9.c",
             "for the room \"demo\", not for \"other\""},

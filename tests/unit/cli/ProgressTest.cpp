@@ -40,7 +40,7 @@ TEST_CASE("On a terminal the table is replaced, and messages stay above it") {
   progress.update({"three"}, Timestamp::millis(500));
   progress.message("news");
   progress.update({"four"}, Timestamp::millis(1'000));
-  CHECK(output.text() == "one\ntwo\n\x1b[2A\x1b[Jthree\n\x1b[1A\x1b[Jnews\nfour\n");
+  CHECK(output.text() == "one\ntwo\n\r\x1b[2A\x1b[Jthree\n\r\x1b[1A\x1b[Jnews\nfour\n");
 }
 
 TEST_CASE("Lines are cut to the terminal's width between characters") {

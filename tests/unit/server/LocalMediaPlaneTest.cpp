@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <stdexcept>
 
 namespace sotto::server {
 namespace {
@@ -38,8 +39,18 @@ struct Fixture {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (!condition()) {
       io.restart();
-      REQUIRE(io.run_one_until(end) == 1);
+      const size_t ran = io.run_one_until(end);
+      REQUIRE(ran == 1);
     }
+  }
+  /// Runs until a handler throws; what it says.
+  std::string runUntilFault() {
+    try {
+      runUntil([] { return false; });
+    } catch (const std::logic_error& error) {
+      return error.what();
+    }
+    return "";
   }
   void startAll() {
     plane.start();
@@ -136,6 +147,31 @@ TEST_CASE_METHOD(Fixture, "what a killed worker was asked fails once its rooms a
   CHECK(told == std::vector<std::string>{"lost a", "lost c", "failed a", "failed c", "placed a", "placed c"});
   CHECK(plane.address("a").has_value());
   CHECK(plane.address("c").has_value());
+}
+
+TEST_CASE_METHOD(
+    Fixture,
+    "an error at the loss of one room does not keep the others from being told, nor the worker away") {
+  startAll();
+  for (const char* room : {"a", "b", "c"}) REQUIRE(create(room).empty());
+  const pid_t victim = plane.supervisor().pid(0);
+  REQUIRE(kill(victim, SIGSTOP) == 0);
+  std::vector<std::string> told;
+  listener.whenLost = [&told](const std::string& room) {
+    told.push_back("lost " + room);
+    if (room == "a") throw std::logic_error("an error in the program");
+  };
+  for (const char* name : {"first", "second"}) {
+    plane.request("a", control::SetRateCap{"a", "nobody", 1}, [&told, name](const control::Reply&) {
+      told.push_back(name);
+      throw std::logic_error("another error in the program");
+    });
+  }
+  REQUIRE(kill(victim, SIGKILL) == 0);
+  CHECK(runUntilFault() == "an error in the program");
+  CHECK(told == std::vector<std::string>{"lost a", "lost c", "first", "second"});
+  runUntil([this] { return plane.supervisor().readyWorkers() == 2; });
+  CHECK(create("a").empty());
 }
 
 TEST_CASE_METHOD(Fixture, "statistics come from every worker that answers") {

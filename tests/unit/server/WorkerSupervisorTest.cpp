@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <thread>
 
 namespace sotto::server {
@@ -36,8 +37,18 @@ struct Fixture {
     const auto end = std::chrono::steady_clock::now() + patience;
     while (!condition()) {
       io.restart();
-      REQUIRE(io.run_one_until(end) == 1);
+      const size_t ran = io.run_one_until(end);
+      REQUIRE(ran == 1);
     }
+  }
+  /// Runs until a handler throws; what it says.
+  std::string runUntilFault() {
+    try {
+      runUntil([] { return false; });
+    } catch (const std::logic_error& error) {
+      return error.what();
+    }
+    return "";
   }
   void stop(WorkerSupervisor& supervisor) {
     bool stopped = false;
@@ -178,6 +189,23 @@ TEST_CASE_METHOD(Fixture, "a worker that stops answering is killed and replaced"
   runUntil([&] { return !recorder.lost.empty(); });
   CHECK(recorder.lost[0] == "did not answer and was killed by signal 9 (Killed)");
   runUntil([&] { return recorder.ready.size() == 2; });
+  stop(supervisor);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "an error at a worker's message ends with that message: the worker goes on being heard") {
+  WorkerSupervisor supervisor(io, options(realWorker), recorder);
+  supervisor.start();
+  runUntil([&] { return recorder.ready.size() == 1; });
+  const pid_t before = supervisor.pid(0);
+  std::optional<control::Reply> reply;
+  supervisor.request(0, control::GetStatistics{},
+                     [](const control::Reply&) { throw std::logic_error("an error in the program"); });
+  supervisor.request(0, control::GetStatistics{}, [&](const control::Reply& answer) { reply = answer; });
+  CHECK(runUntilFault() == "an error in the program");
+  runUntil([&] { return reply.has_value(); });
+  CHECK(reply->error.empty());
+  CHECK(supervisor.pid(0) == before);
   stop(supervisor);
 }
 

@@ -90,6 +90,78 @@ TEST_CASE("An error of the program at one client's message ends that session and
   CHECK(again.joined["resumed"] == false);
 }
 
+TEST_CASE("An error of the program at the answer of the media plane ends that session and no other") {
+  World world;
+  Client alice(world), bob(world);
+  alice.join("alice");
+  bob.join("bob");
+  SECTION("an answer to a request") {
+    alice.offer("chromium-simulcast");
+    alice.send({{"type", "rate-cap"}, {"bitsPerSecond", 100'000}});
+  }
+  SECTION("an answer to an offer") {
+    alice.send(offerOf("chromium-simulcast"));
+  }
+  alice.connection->throwNext = true;
+  bob.forget();
+  world.media.answerAll();
+  CHECK(alice.events("error").at(0)["error"]["code"] == "internal");
+  CHECK(alice.connection->closeCode == 1011);
+  CHECK(bob.events("participant-left").at(0)["participant"] == alice.self());
+  CHECK(world.counter("signaling_closed_total{reason=\"internal\"}") == 1);
+  CHECK(world.counter("participants") == 1);
+  CHECK(Client::code(bob.offer("firefox-simulcast")) == "");
+  // What the worker had set up for her goes with the session.
+  CHECK(world.media.all<control::RemoveEndpoint>().size() == 1);
+}
+
+TEST_CASE("An error of the program at one offer does not keep the others of a placed room waiting") {
+  World world;
+  Client alice(world), bob(world);
+  alice.send(
+      {{"type", "join"}, {"version", 1}, {"token", world.token("alice")}, {"e2ee", {{"suites", {"duo"}}}}});
+  bob.send(
+      {{"type", "join"}, {"version", 1}, {"token", world.token("bob")}, {"e2ee", {{"suites", {"duo"}}}}});
+  const uint64_t first = alice.send(offerOf("chromium-simulcast"));
+  const uint64_t second = bob.send(offerOf("firefox-simulcast"));
+  world.media.throwNext = true;
+  world.media.answerAll();
+  const bool aliceFailed = alice.connection->closeCode == 1011;
+  const bool bobFailed = bob.connection->closeCode == 1011;
+  CHECK(aliceFailed != bobFailed);
+  CHECK(Client::code(aliceFailed ? bob.reply(second) : alice.reply(first)) == "");
+}
+
+TEST_CASE(
+    "An error of the program at a report of the worker ends the session that it concerns and no other") {
+  World world;
+  Client alice(world), bob(world);
+  for (Client* client : {&alice, &bob}) {
+    client->join(client == &alice ? "alice" : "bob");
+    REQUIRE(Client::code(client->offer("chromium-simulcast")) == "");
+  }
+  bob.forget();
+  alice.connection->throwNext = true;
+  SECTION("a state") {
+    world.service.onMediaEvent(
+        control::EndpointStateChanged{"demo", alice.self(), control::EndpointState::Connected, ""});
+  }
+  SECTION("a layer") {
+    world.service.onMediaEvent(control::LayersChanged{"demo", alice.self(), {{"1", 640, 360, 1000, ""}}});
+  }
+  SECTION("the loss of the room") {
+    world.media.loseRoom("demo");
+    world.service.onRoomLost("demo", "the media worker was killed");
+    CHECK(bob.events("media-restart").size() == 1);
+    world.media.answerAll();
+    CHECK(world.media.placed.contains("demo"));
+  }
+  CHECK(alice.connection->closeCode == 1011);
+  CHECK(bob.events("participant-left").at(0)["participant"] == alice.self());
+  CHECK_FALSE(bob.connection->closeCode);
+  CHECK(world.counter("participants") == 1);
+}
+
 TEST_CASE("Sockets are bounded") {
   Settings settings = World::defaults();
   settings.limits.connections = 2;

@@ -6,7 +6,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "signaling/Service.hpp"
@@ -65,11 +67,15 @@ class FakeMediaPlane final : public MediaPlane {
 
 class FakeConnection final : public Connection {
  public:
-  void send(std::string text) override { messages.push_back(json::parse(text)); }
+  void send(std::string text) override {
+    if (std::exchange(throwNext, false)) throw std::logic_error("an error in the program");
+    messages.push_back(json::parse(text));
+  }
   void close(uint16_t code, std::string reason) override {
     closeCode = code;
     closeReason = std::move(reason);
   }
+  bool throwNext = false;  ///< the next message sent throws
   std::vector<json> messages;
   std::optional<uint16_t> closeCode;
   std::string closeReason;

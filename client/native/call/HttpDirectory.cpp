@@ -43,7 +43,7 @@ asio::awaitable<Response> converse(Stream& stream, const Request& request) {
   co_return parser.release();
 }
 
-asio::awaitable<Response> perform(WebSocketUrl url, Request request, bool verifyCertificate) {
+asio::awaitable<Response> perform(WebSocketUrl url, Request request, TlsTrust trust) {
   const auto executor = co_await asio::this_coro::executor;
   tcp::resolver resolver(executor);
   const auto addresses = co_await resolver.async_resolve(url.host, url.port, use_awaitable);
@@ -54,12 +54,10 @@ asio::awaitable<Response> perform(WebSocketUrl url, Request request, bool verify
     co_return co_await converse(stream, request);
   }
   asio::ssl::context context(asio::ssl::context::tls_client);
-  context.set_default_verify_paths();
-  beast::ssl_stream<beast::tcp_stream> stream(executor, context);
-  if (verifyCertificate) {
-    stream.set_verify_mode(asio::ssl::verify_peer);
-    stream.set_verify_callback(asio::ssl::host_name_verification(url.host));
+  if (const auto applied = applyTrust(context, trust, url.host); !applied) {
+    throw std::runtime_error(applied.error().message);
   }
+  beast::ssl_stream<beast::tcp_stream> stream(executor, context);
   SSL_set_tlsext_host_name(stream.native_handle(), url.host.c_str());
   beast::get_lowest_layer(stream).expires_after(timeout);
   co_await beast::get_lowest_layer(stream).async_connect(addresses, use_awaitable);
@@ -77,8 +75,8 @@ struct HttpDirectory::Impl final : std::enable_shared_from_this<HttpDirectory::I
     Done done;
   };
 
-  Impl(asio::io_context& theLoop, WebSocketUrl theUrl, std::string theToken, bool verify)
-      : loop(theLoop), url(std::move(theUrl)), token(std::move(theToken)), verifyCertificate(verify) {}
+  Impl(asio::io_context& theLoop, WebSocketUrl theUrl, std::string theToken, TlsTrust theTrust)
+      : loop(theLoop), url(std::move(theUrl)), token(std::move(theToken)), trust(std::move(theTrust)) {}
 
   void ask(http::verb method, const std::string& path, std::string body, Done done) {
     Request request{method, "/api/v1" + path, 11};
@@ -97,7 +95,7 @@ struct HttpDirectory::Impl final : std::enable_shared_from_this<HttpDirectory::I
       Waiting ask = std::move(waiting.front());
       waiting.pop_front();
       ++underWay;
-      asio::co_spawn(loop, perform(url, std::move(ask.request), verifyCertificate),
+      asio::co_spawn(loop, perform(url, std::move(ask.request), trust),
                      [weak = weak_from_this(), done = std::move(ask.done)](const std::exception_ptr& failure,
                                                                            const Response& response) {
                        const auto self = weak.lock();
@@ -124,7 +122,7 @@ struct HttpDirectory::Impl final : std::enable_shared_from_this<HttpDirectory::I
   asio::io_context& loop;
   WebSocketUrl url;
   std::string token;
-  bool verifyCertificate;
+  TlsTrust trust;
   std::deque<Waiting> waiting;
   size_t underWay = 0;
 };
@@ -134,12 +132,11 @@ HttpDirectory::~HttpDirectory() = default;
 
 base::Expected<std::unique_ptr<HttpDirectory>> HttpDirectory::create(asio::io_context& loop,
                                                                      const std::string& server,
-                                                                     std::string token,
-                                                                     bool verifyCertificate) {
+                                                                     std::string token, TlsTrust trust) {
   auto url = WebSocketUrl::parse(server);
   if (!url) return tl::make_unexpected(url.error());
   return std::unique_ptr<HttpDirectory>(
-      new HttpDirectory(std::make_shared<Impl>(loop, std::move(*url), std::move(token), verifyCertificate)));
+      new HttpDirectory(std::make_shared<Impl>(loop, std::move(*url), std::move(token), std::move(trust))));
 }
 
 void HttpDirectory::fetchBundles(const std::string& user, const std::vector<std::string>& devices,

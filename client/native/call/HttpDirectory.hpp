@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "client/native/call/TlsTrust.hpp"
 #include "client/native/e2ee/messenger/MessengerPorts.hpp"
 #include "media/base/Expected.hpp"
 
@@ -22,7 +23,7 @@ class HttpDirectory final : public e2ee::DirectoryClient {
   /// `server`: as CallOptions::url. `token`: whose device asks.
   static base::Expected<std::unique_ptr<HttpDirectory>> create(boost::asio::io_context& loop,
                                                                const std::string& server, std::string token,
-                                                               bool verifyCertificate);
+                                                               TlsTrust trust);
   ~HttpDirectory() override;
 
   void fetchBundles(const std::string& user, const std::vector<std::string>& devices,

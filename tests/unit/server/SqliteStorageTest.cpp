@@ -160,7 +160,7 @@ TEST_CASE("Versions do not begin again when the file is opened again") {
     Counting storage(opened);
     storage.commit({{}, {{"key", "x"}}}, [](CommitResult) {});
     signaling::StorageVersion version = 0;
-    storage.get("key", [&](auto entry) { version = entry.value()->version; });
+    storage.get("key", [&](const auto& entry) { version = entry.value()->version; });
     storage.commit({{}, {{"key", std::nullopt}}}, [](CommitResult) {});
     storage.settle();
     CHECK(version > first);

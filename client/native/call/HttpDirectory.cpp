@@ -10,6 +10,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
 #include <deque>
+#include <stdexcept>
 
 #include "client/native/call/DirectoryMessages.hpp"
 #include "client/native/call/WebSocketClient.hpp"
@@ -55,7 +56,7 @@ asio::awaitable<Response> perform(WebSocketUrl url, Request request, TlsTrust tr
   }
   asio::ssl::context context(asio::ssl::context::tls_client);
   if (const auto applied = applyTrust(context, trust, url.host); !applied) {
-    throw std::runtime_error(applied.error().message);
+    throw std::invalid_argument(applied.error().message);
   }
   beast::ssl_stream<beast::tcp_stream> stream(executor, context);
   SSL_set_tlsext_host_name(stream.native_handle(), url.host.c_str());
@@ -112,6 +113,8 @@ struct HttpDirectory::Impl final : std::enable_shared_from_this<HttpDirectory::I
       if (failure) std::rethrow_exception(failure);
     } catch (const boost::system::system_error& error) {
       return tl::make_unexpected(DirectoryError{"unreachable", error.code().message()});
+    } catch (const std::exception& error) {
+      return tl::make_unexpected(DirectoryError{"unreachable", error.what()});
     }
     if (response.result_int() / 100 != 2) {
       return tl::make_unexpected(parseDirectoryError(response.result_int(), response.body()));

@@ -318,6 +318,28 @@ TEST_CASE("A device that can never be reached is not waited for") {
   CHECK(used(call.take()) == KeyId{self, 1, 0});
 }
 
+TEST_CASE("Later rotations do not wait for it either, until it has acknowledged a key after all") {
+  Call call({"bob", "carol"});
+  call.keys.undelivered(device("carol"), 1, /*forGood=*/true, at(0));
+  INFO("its receipt came before: it is not what this was about");
+  call.keys.add(device("dave"), true, at(0));
+  call.time(250);
+  call.keys.undelivered(device("dave"), call.keys.reports().back().number, /*forGood=*/true, at(260));
+  call.keys.remove(device("carol"), at(1'000));
+  call.time(1'250);
+  call.receipts({"bob"}, 1'300);
+  CHECK(used(call.take()) == KeyId{self, 1, 0});
+  call.receipts({"dave"}, 1'400);
+  call.keys.add(device("erin"), true, at(2'000));
+  call.time(2'250);
+  call.keys.remove(device("erin"), at(3'000));
+  call.time(3'250);
+  call.receipts({"bob"}, 3'300);
+  CHECK_FALSE(used(call.take()));
+  call.receipts({"dave"}, 3'310);
+  CHECK(used(call.take()) == KeyId{self, 2, 0});
+}
+
 TEST_CASE("Who was out of reach and is back is sent what it has not acknowledged") {
   Call call({"bob", "carol", "dave"});
   call.keys.back(device("bob"), at(100));

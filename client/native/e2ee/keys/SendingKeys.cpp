@@ -99,6 +99,7 @@ void SendingKeys::reset() {
   pending_.reset();
   changes_ = {};
   answered_.clear();
+  unreachable_.clear();
 }
 
 void SendingKeys::start(uint16_t sender, base::Timestamp now) {
@@ -145,6 +146,7 @@ void SendingKeys::remove(const DeviceId& device, base::Timestamp now) {
   const bool wasPresent = known->second;
   recipients_.erase(known);
   answered_.erase(device);
+  unreachable_.erase(device);
   changes_.newcomers.erase(device);
   if (!live_) return;
   // Only a device that was sent a key has to be shut out; the pending key counts, for it will be in use.
@@ -188,7 +190,8 @@ void SendingKeys::drawFresh(Changes changes, base::Timestamp now) {
   for (const auto& [device, present] : recipients_) {
     everybody.push_back(device);
     // Who has just come misses nothing by getting the key a little later; who is not there cannot answer.
-    pending_->holders[device].awaited = present && changes.newcomers.count(device) == 0;
+    pending_->holders[device].awaited =
+        present && changes.newcomers.count(device) == 0 && unreachable_.count(device) == 0;
   }
   send(*pending_, everybody);
   out_.push_back(RotationNews{report.number});
@@ -226,6 +229,7 @@ void SendingKeys::receipt(const DeviceId& device, uint64_t rotation, base::Times
   const auto sent = report->receipts.find(device);
   if (sent == report->receipts.end()) return;
   if (!sent->second) sent->second = now;
+  unreachable_.erase(device);
   eachGeneration([&](Generation& generation) {
     if (rotation < generation.firstRotation || rotation > generation.lastRotation) return;
     const auto holder = generation.holders.find(device);
@@ -242,6 +246,7 @@ void SendingKeys::undelivered(const DeviceId& device, uint64_t rotation, bool fo
     Delivery& delivery = holder->second;
     if (forGood) {
       delivery.awaited = false;
+      unreachable_.insert(device);
       return;
     }
     delivery.retryAt = now + delivery.retryAfter;

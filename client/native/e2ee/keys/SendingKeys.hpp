@@ -50,7 +50,8 @@ class SendingKeys {
 
   void receipt(const DeviceId& device, uint64_t rotation, base::Timestamp now);
   /// The message could not be delivered. `forGood`: nor will it be (no such device, no keys, a changed
-  /// identity); it is not waited for then. Otherwise it is sent again after a while.
+  /// identity); it is not waited for then, nor with later keys, until it acknowledges one. Otherwise it is
+  /// sent again after a while.
   void undelivered(const DeviceId& device, uint64_t rotation, bool forGood, base::Timestamp now);
   /// The device has no key for our frames.
   void asked(const DeviceId& device, base::Timestamp now);
@@ -114,6 +115,7 @@ class SendingKeys {
   std::optional<Generation> live_, pending_;
   Changes changes_;
   std::map<DeviceId, base::Timestamp> answered_;
+  std::set<DeviceId> unreachable_;
   std::deque<RotationReport> reports_;
   uint64_t lastRotation_ = 0;
 };

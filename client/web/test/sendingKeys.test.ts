@@ -276,6 +276,20 @@ test("a device that can never be reached is not waited for", () => {
   call.keys.undelivered(device("carol"), call.last.number, true, 260);
   call.receipts(["bob"], 300);
   assert.deepEqual(used(call.take()), kid(SELF, 1, 0));
+  // Nor with later keys, until it acknowledges one.
+  call.keys.add(device("erin"), true, 1000);
+  call.time(1250);
+  call.keys.remove(device("erin"), 2000);
+  call.time(2250);
+  call.receipts(["bob"], 2300);
+  assert.deepEqual(used(call.take()), kid(SELF, 2, 0));
+  call.receipts(["carol"], 2400);
+  call.keys.add(device("frank"), true, 3000);
+  call.time(3250);
+  call.keys.remove(device("frank"), 4000);
+  call.time(4250);
+  call.receipts(["bob"], 4300);
+  assert.equal(used(call.take()), undefined);
 });
 
 test("who was out of reach and is back is sent what it has not acknowledged", () => {

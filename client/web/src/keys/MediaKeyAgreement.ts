@@ -44,10 +44,10 @@ export class MediaKeyAgreement {
     this.sending.start(self, now);
   }
 
-  /** The call is over for us: all keys are forgotten, ours too. Actions that wait are dropped. */
+  /** The call is over for us: all keys are forgotten, ours too. What else waited to be done is dropped. */
   left(): void {
-    this.forget();
     this.actions.length = 0;
+    this.forget();
   }
 
   memberJoined({ sender, device }: Member, now: number): void {

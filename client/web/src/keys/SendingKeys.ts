@@ -83,6 +83,8 @@ export class SendingKeys {
   private pending: Generation | undefined;
   private changes = noChanges();
   private readonly answered = new Map<string, number>();
+  /** Could not be reached for good, and has acknowledged nothing since: not waited for. */
+  private readonly unreachable = new Set<string>();
   private lastRotation = 0;
 
   /** Actions are appended to `out`. */
@@ -112,6 +114,7 @@ export class SendingKeys {
     this.pending = undefined;
     this.changes = noChanges();
     this.answered.clear();
+    this.unreachable.clear();
   }
 
   /** We have joined under this number: draws the first key for all who are recipients, live at once. */
@@ -154,6 +157,7 @@ export class SendingKeys {
     if (known === undefined) return;
     this.recipients.delete(address);
     this.answered.delete(address);
+    this.unreachable.delete(address);
     this.changes.newcomers.delete(address);
     // Only a device that was sent a key has to be shut out; the pending key counts, for it will be in use.
     const newest = this.pending ?? this.live;
@@ -176,6 +180,7 @@ export class SendingKeys {
     const report = this.findReport(rotation);
     if (report === undefined || !report.receipts.has(address)) return;
     if (report.receipts.get(address) === undefined) report.receipts.set(address, now);
+    this.unreachable.delete(address);
     for (const generation of this.generationsOf(rotation)) {
       const holder = generation.holders.get(address);
       if (holder !== undefined) holder.receipted = true;
@@ -185,7 +190,7 @@ export class SendingKeys {
 
   /**
    * The message could not be delivered. `forGood`: nor will it be (no such device, no keys, a changed identity); it is not
-   * waited for then. Otherwise it is sent again after a while.
+   * waited for then, nor with later keys, until it acknowledges one. Otherwise it is sent again after a while.
    */
   undelivered(device: DeviceId, rotation: number, forGood: boolean, now: number): void {
     for (const generation of this.generationsOf(rotation)) {
@@ -193,6 +198,7 @@ export class SendingKeys {
       if (holder === undefined || holder.receipted) continue;
       if (forGood) {
         holder.awaited = false;
+        this.unreachable.add(addressOf(device));
         continue;
       }
       holder.retryAt = now + holder.retryAfter;
@@ -260,7 +266,7 @@ export class SendingKeys {
     const holders = new Map(
       [...this.recipients].map(([address, { present }]) => [
         address,
-        delivery(present && !changes.newcomers.has(address)),
+        delivery(present && !changes.newcomers.has(address) && !this.unreachable.has(address)),
       ]),
     );
     const key = { id, suite: this.suite, sk: this.random(SECRET_LENGTH) };

@@ -49,6 +49,8 @@ const RECOVERY_PERIOD_MS = 3_600_000;
 /** Error receipts to one device: so many at once, then one each minute. */
 const ERROR_BURST = 5;
 const ERROR_INTERVAL_MS = 60_000;
+/** The server takes so many at once. */
+const MAX_RECIPIENTS = 500;
 /** Messages kept in memory, in either direction, for a device whose identity has changed. */
 const MAX_HELD = 256;
 /** Message ids whose failure was reported are remembered up to this many; the server sends each once. */
@@ -304,6 +306,10 @@ export class Messenger {
   // Sealing and letting out
 
   private async seal({ job, to, resend }: Ready): Promise<void> {
+    for (let i = 0; i < to.length; i += MAX_RECIPIENTS) await this.sealFor(job, to.slice(i, i + MAX_RECIPIENTS), resend);
+  }
+
+  private async sealFor(job: Job, to: readonly DeviceId[], resend: boolean): Promise<void> {
     const id = this.random(MESSAGE_ID_LENGTH);
     let shared: Bytes | undefined;
     let plaintext = job.plain;

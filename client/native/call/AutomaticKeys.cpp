@@ -47,7 +47,7 @@ PublishedKeyInfo AutomaticKeys::joined(uint16_t self, const std::vector<KeyMembe
     members.push_back({other.sender, other.device});
     connected_[other.sender] = other.connected;
   }
-  sealer().removeKey();
+  stopSealing();
   agreement_.joined(self, members, now);
   takeEarly();
   act();
@@ -86,7 +86,7 @@ void AutomaticKeys::keyUnknown(KeyId key, Timestamp now) {
 void AutomaticKeys::left() {
   agreement_.left();
   act();
-  sealer().removeKey();
+  stopSealing();
   early_.clear();
   listing_ = {};
 }
@@ -140,18 +140,18 @@ void AutomaticKeys::carryOut(SendKey& action) {
 }
 
 void AutomaticKeys::carryOut(UseKey& action) {
-  sealer().installKey(action.key.id, action.key.secret.view());
+  useKey(action.key.id, action.key.secret.view());
 }
 
 void AutomaticKeys::carryOut(InstallKey& action) {
-  opener().installKey(action.key.id, action.key.suite, action.key.secret.view());
+  takeKey(action.key.id, action.key.suite, action.key.secret.view());
 }
 
 void AutomaticKeys::carryOut(RemoveKeys& action) {
   if (action.generation) {
-    opener().removeGeneration(action.sender, *action.generation);
+    forgetGeneration(action.sender, *action.generation);
   } else {
-    opener().removeSender(action.sender);
+    forgetSender(action.sender);
   }
 }
 

@@ -230,6 +230,16 @@ DataSendResult Call::sendData(uint16_t destination, DataKind kind, bool lossy, b
   return result;
 }
 
+DataSendResult Call::sendSealed(uint16_t destination, bool lossy, base::ByteView plain) {
+  const DataSendResult result = impl_->session_.sendSealed(destination, lossy, plain, now());
+  impl_->pump();
+  return result;
+}
+
+void Call::invite(const std::vector<std::string>& users) {
+  impl_->session_.invite(users);
+}
+
 void Call::setWants(std::vector<Want> wants, bool wantEveryone) {
   impl_->session_.setWants(std::move(wants), wantEveryone);
 }

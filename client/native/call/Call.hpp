@@ -37,6 +37,10 @@ class Call {
   /// Sends a data message to one participant, by its sender number, or `toEveryone`. The payload goes as it
   /// is: seal it first.
   DataSendResult sendData(uint16_t destination, DataKind kind, bool lossy, base::ByteView payload);
+  /// The same, sealed with our media key (docs/e2ee.md section 5). NotConnected, too, while there is no key.
+  DataSendResult sendSealed(uint16_t destination, bool lossy, base::ByteView plain);
+  /// Invites users: their devices get our key before they are there. Once joined.
+  void invite(const std::vector<std::string>& users);
   /// Replaces all wishes (CallOptions::wants).
   void setWants(std::vector<Want> wants, bool wantEveryone);
   void setMuted(TrackSource source, bool muted);

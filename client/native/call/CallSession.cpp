@@ -19,6 +19,9 @@ constexpr auto leaveTimeout = base::TimeDelta::seconds(2);
 /// The close code of a session or socket that gave way to another of the same device.
 constexpr uint16_t closeReplaced = 4001;
 
+/// Data messages that wait for the key that opens them; the oldest go first.
+constexpr size_t maxWaitingData = 64;
+
 /// Adds to the entry of the same layer, or as a new one.
 void addLayer(std::vector<LocalLayerStatistics>& layers, const LocalLayerStatistics& more) {
   const auto same =
@@ -117,6 +120,15 @@ std::unique_ptr<e2ee::KeyProvider> CallSession::makeKeys() {
   auto automatic = std::make_unique<AutomaticKeys>(options_.device, options_.suite, random_, *keyLink_);
   automatic_ = automatic.get();
   return automatic;
+}
+
+/// A room with encryption off: what devices agree on is of no use there.
+void CallSession::dropKeys() {
+  automatic_->left();
+  automatic_ = nullptr;
+  locals_.withoutSealer();
+  remotes_.withoutKeys();
+  keys_.reset();
 }
 
 CallSession::CallSession(CallOptions options, SignalingSocket& socket, base::DatagramBatch& out,
@@ -316,6 +328,51 @@ void CallSession::onData(const rtc::ReceivedData& data) {
   message.lossy = data.lossy;
   message.payload = data.payload;
   observer_.onDataMessage(message);
+  if (!keys_ || data.kind != DataKind::Data || message.participant.empty()) return;
+  if (openData(message)) return;
+  if (waitingData_.size() >= maxWaitingData) waitingData_.pop_front();
+  waitingData_.push_back(
+      {message.participant, message.origin, message.lossy, {message.payload.begin(), message.payload.end()}});
+}
+
+void CallSession::openWaitingData() {
+  std::erase_if(waitingData_, [&](const WaitingData& waiting) {
+    RemoteData message;
+    message.participant = waiting.participant;
+    message.origin = waiting.origin;
+    message.lossy = waiting.lossy;
+    message.payload = waiting.payload;
+    return openData(message);
+  });
+}
+
+bool CallSession::openData(const RemoteData& message) {
+  // Whose it is, the key says: the server's word only helps to find it.
+  const auto opened =
+      keys_->dataOpener().open(message.payload, message.origin, selfSender_, /*reliable=*/!message.lossy);
+  if (!opened) return opened.error() != e2ee::DataOpenError::UnknownKey;
+  SealedData data;
+  data.participant = message.participant;
+  for (const Participant& participant : remotes_.roster()) {
+    if (participant.id == message.participant) data.name = participant.name;
+  }
+  data.lossy = message.lossy;
+  data.toEveryone = opened->destination == toEveryone;
+  data.plain = opened->plain;
+  observer_.onSealedData(data);
+  return true;
+}
+
+DataSendResult CallSession::sendSealed(uint16_t destination, bool lossy, base::ByteView plain,
+                                       base::Timestamp now) {
+  if (!keys_) return DataSendResult::NotConnected;
+  const auto sealed = keys_->dataSealer().seal(plain, {!lossy, destination});
+  if (!sealed) return DataSendResult::NotConnected;
+  return sendData(destination, DataKind::Data, lossy, *sealed, now);
+}
+
+void CallSession::invite(const std::vector<std::string>& users) {
+  if (joined_) socket_.send(makeInvite(ask(Asked::Invite), users));
 }
 
 SendResult CallSession::sendFrame(const OutgoingFrame& frame, base::Timestamp now) {
@@ -365,6 +422,7 @@ void CallSession::acceptIdentity(const DeviceName& device, base::Timestamp now) 
 CallStatistics CallSession::statistics() const {
   CallStatistics statistics = totals_;
   statistics.state = state_;
+  statistics.sealing = keys_ != nullptr;
   statistics.streams = remotes_.statistics();
   statistics.framesUnknownSender = remotes_.unknownSender();
   addConnection(statistics);

@@ -74,6 +74,10 @@ class CallSession final {
   /// Our own address may have changed: lets the server know at once.
   void networkChanged(base::Timestamp now);
 
+  /// sendData, sealed with our media key.
+  DataSendResult sendSealed(uint16_t destination, bool lossy, base::ByteView plain, base::Timestamp now);
+  void invite(const std::vector<std::string>& users);
+
   // ---- keys that devices agree on (CallOptions::device); without them these do and say nothing
   void acceptIdentity(const DeviceName& device, base::Timestamp now);
   /// Null with external keys and without encryption.
@@ -88,9 +92,21 @@ class CallSession final {
   CallStatistics statistics() const;
 
  private:
-  enum class Asked : uint8_t { Join, Offer, Subscribe, Mute, RateCap, Leave, Attach, Send, Acknowledge };
+  enum class Asked : uint8_t {
+    Join,
+    Offer,
+    Subscribe,
+    Mute,
+    RateCap,
+    Leave,
+    Attach,
+    Send,
+    Acknowledge,
+    Invite
+  };
 
   std::unique_ptr<e2ee::KeyProvider> makeKeys();
+  void dropKeys();
 
   // ---- signaling
   uint64_t ask(Asked what);
@@ -108,6 +124,10 @@ class CallSession final {
   /// Events about keys and messages; false for others.
   bool onKeyEvent(const ServerMessage& message, base::Timestamp now);
   void onSent(const ReplyMessage& reply, base::Timestamp now);
+  /// False when there is no key for it (yet).
+  bool openData(const RemoteData& message);
+  /// A message may overtake the key that opens it: tries those that wait again.
+  void openWaitingData();
   void failSends();
 
   // ---- coming and going
@@ -151,6 +171,14 @@ class CallSession final {
   AutomaticKeys* automatic_ = nullptr;  ///< keys_, when they are automatic
   std::unique_ptr<e2ee::KeyProvider> keys_;
   std::optional<e2ee::PublishedKeyInfo> publishedKeys_;
+  uint16_t selfSender_ = 0;
+  struct WaitingData {
+    std::string participant;
+    uint16_t origin = 0;
+    bool lossy = false;
+    std::vector<uint8_t> payload;
+  };
+  std::deque<WaitingData> waitingData_;
   std::map<uint64_t, std::function<void(e2ee::SendOutcome)>> sends_;  ///< by request
   LocalTracks locals_;
   RemoteStreams remotes_;

@@ -125,6 +125,7 @@ void CallSession::onRefused(Asked what, const ErrorInfo& error, base::Timestamp 
     case Asked::Send:
       return;
     case Asked::Acknowledge:
+    case Asked::Invite:
     case Asked::Subscribe:
     case Asked::Mute:
     case Asked::RateCap:
@@ -139,6 +140,8 @@ void CallSession::onJoined(const JoinReply& reply, base::Timestamp now) {
   selfId_ = reply.self.participant.id;
   audioSlotLimit_ = reply.audioSlots;
   videoSlotLimit_ = reply.videoSlots;
+  selfSender_ = reply.self.participant.sender;
+  if (automatic_ != nullptr && reply.e2ee == control::E2eePolicy::Off) dropKeys();
   if (automatic_ != nullptr) {
     if (reply.call.empty()) return fail("the server has no key directory: give the room's secret instead");
     automatic_->setCall(reply.call);
@@ -186,6 +189,7 @@ bool CallSession::onKeyEvent(const ServerMessage& message, base::Timestamp now) 
   if (automatic_ == nullptr) return false;
   if (const auto* sealed = std::get_if<DeviceMessage>(&message)) {
     automatic_->onMessage(sealed->message, now);
+    openWaitingData();
   } else if (const auto* low = std::get_if<PreKeysLow>(&message)) {
     automatic_->preKeysLow(low->remaining);
   } else if (const auto* invited = std::get_if<Invited>(&message)) {
@@ -200,7 +204,7 @@ bool CallSession::onKeyEvent(const ServerMessage& message, base::Timestamp now) 
 
 void CallSession::onSent(const ReplyMessage& reply, base::Timestamp now) {
   const auto sent = sends_.extract(reply.id);
-  if (sent.empty()) return;
+  if (sent.empty() || automatic_ == nullptr) return;
   e2ee::SendOutcome outcome;
   if (reply.error) outcome.error = reply.error->message;
   outcome.unknown = reply.unknown;

@@ -151,6 +151,15 @@ struct RemoteData {
   base::ByteView payload;  ///< valid during the callback only
 };
 
+/// A data message that was sealed by the participant that it says, and opened.
+struct SealedData {
+  std::string participant;  ///< id
+  std::string name;         ///< as people see it
+  bool lossy = false;
+  bool toEveryone = true;  ///< else to us alone
+  base::ByteView plain;    ///< valid during the callback only
+};
+
 /// A member of the room as the server announces it.
 struct Participant {
   struct Track {
@@ -188,10 +197,13 @@ struct RemoteStreamStatistics {
   uint64_t framesOpened = 0;               ///< verified and handed to the application
   uint64_t duplicates = 0;                 ///< dropped quietly
   std::map<std::string, uint64_t> failed;  ///< reason -> frames
-  uint64_t keyFrames = 0;                  ///< of those opened
-  uint64_t bytes = 0;                      ///< of those opened
-  base::Timestamp firstFrame, lastFrame;   ///< of those opened; only when framesOpened > 0
-  base::TimeDelta longestGap;              ///< between two opened frames while the stream was bound to a slot
+  /// Of those that failed, for want of this key (KID); at most `maxUnopenedKeys` entries.
+  std::map<uint64_t, uint64_t> unopenedByKey;
+  static constexpr size_t maxUnopenedKeys = 1'000;
+  uint64_t keyFrames = 0;                 ///< of those opened
+  uint64_t bytes = 0;                     ///< of those opened
+  base::Timestamp firstFrame, lastFrame;  ///< of those opened; only when framesOpened > 0
+  base::TimeDelta longestGap;             ///< between two opened frames while the stream was bound to a slot
   struct Layer {
     base::Timestamp since;
     uint16_t width = 0, height = 0;
@@ -210,6 +222,7 @@ struct LocalLayerStatistics {
 
 struct CallStatistics {
   CallState state = CallState::Idle;
+  bool sealing = false;  ///< frames are sealed and opened
   std::vector<RemoteStreamStatistics> streams;
   std::vector<LocalLayerStatistics> layers;
   base::TimeDelta roundTrip;  ///< from STUN checks; zero when unknown
@@ -237,6 +250,8 @@ class CallObserver {
   /// Data messages can, or can no longer, be sent and received.
   virtual void onDataChannel(bool /*open*/) {}
   virtual void onDataMessage(const RemoteData& /*message*/) {}
+  /// One of sendSealed's that was opened; onDataMessage has told of it before, as it came.
+  virtual void onSealedData(const SealedData& /*message*/) {}
   /// Frames of this participant arrive that we have no key for; or (false) they open again.
   virtual void onWaitingForKeys(const std::string& /*participant*/, bool /*waiting*/) {}
   /// Our own key was drawn, or is in use from now on.

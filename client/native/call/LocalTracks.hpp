@@ -20,6 +20,9 @@ class LocalTracks {
   /// this.
   LocalTracks(const CallOptions& options, e2ee::FrameSealer* sealer);
 
+  /// From here on frames go out as they are.
+  void withoutSealer() { sealer_ = nullptr; }
+
   // ---- tracks
   void setScreen(std::optional<VideoTrack> screen, rtc::PeerConnection* connection);
   void setMuted(TrackSource source, bool muted);

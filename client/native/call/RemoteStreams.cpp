@@ -175,6 +175,7 @@ bool RemoteStreams::onFrame(const rtc::ReceivedFrame& received) {
     const auto metadata = keys_->opener().open(frame.payload(), plain_, participant->sender);
     if (!metadata) {
       recordFailure(stream, metadata.error());
+      if (metadata.error() == e2ee::OpenError::UnknownKey) recordUnopened(stream, frame.metadata.keyId);
       if (metadata.error() != e2ee::OpenError::UnknownKey) return false;
       stream.needsKeyFrame = true;
       keys_->keyUnknown(e2ee::KeyId::fromValue(frame.metadata.keyId), frame.received);
@@ -229,6 +230,12 @@ void RemoteStreams::recordFailure(Stream& stream, e2ee::OpenError error) {
   if (stream.lastFailure == reason) return;
   stream.lastFailure = reason;
   observer_.onOpenFailure(stream.statistics.participant, reason);
+}
+
+void RemoteStreams::recordUnopened(Stream& stream, uint64_t keyId) {
+  auto& unopened = stream.statistics.unopenedByKey;
+  const bool known = unopened.count(keyId) > 0;
+  if (known || unopened.size() < RemoteStreamStatistics::maxUnopenedKeys) ++unopened[keyId];
 }
 
 std::vector<RemoteStreamStatistics> RemoteStreams::statistics() const {

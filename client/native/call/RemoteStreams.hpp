@@ -23,6 +23,9 @@ class RemoteStreams {
   /// `keys` null: a room without end-to-end encryption. References must outlive this.
   RemoteStreams(e2ee::KeyProvider* keys, CallObserver& observer) : keys_(keys), observer_(observer) {}
 
+  /// From here on frames are taken as they are.
+  void withoutKeys() { keys_ = nullptr; }
+
   // ---- the roster
   /// Replaces the whole roster; keys of those who are gone are forgotten.
   void setRoster(const std::vector<Member>& members, base::Timestamp now);
@@ -73,6 +76,7 @@ class RemoteStreams {
   static bool mayAskKeyFrame(Stream& stream, base::Timestamp now);
   void recordOpened(Stream& stream, const frame::FrameMetadata& metadata, size_t size, base::Timestamp now);
   void recordFailure(Stream& stream, e2ee::OpenError error);
+  static void recordUnopened(Stream& stream, uint64_t keyId);
 
   e2ee::KeyProvider* keys_;
   CallObserver& observer_;

@@ -333,6 +333,12 @@ std::string makeSend(uint64_t id, const e2ee::OutgoingMessage& outgoing) {
   return message.dump();
 }
 
+std::string makeInvite(uint64_t id, const std::vector<std::string>& users) {
+  Json message = request(id, "invite");
+  message["users"] = users;
+  return message.dump();
+}
+
 std::string makeAck(uint64_t id, uint64_t upTo) {
   Json message = request(id, "ack");
   message["upTo"] = upTo;

@@ -126,6 +126,7 @@ std::string makeRateCap(uint64_t id, std::optional<uint64_t> bitsPerSecond);
 std::string makeLeave(uint64_t id);
 std::string makeAttach(uint64_t id, const std::string& token);
 std::string makeSend(uint64_t id, const e2ee::OutgoingMessage& message);
+std::string makeInvite(uint64_t id, const std::vector<std::string>& users);
 std::string makeAck(uint64_t id, uint64_t upTo);
 
 /// "microphone", "camera", "screen".

@@ -26,19 +26,19 @@ PublishedKeyInfo ExternalKeyProvider::joined(uint16_t self, const std::vector<Ke
   PublishedKeyInfo info;
   info.suite = sealer().suite();
   random_.fill(info.salt.emplace());
-  sealer().installKey({self, 0, 0}, mediaKey(secret_.view(), *info.salt, self).view());
+  useKey({self, 0, 0}, mediaKey(secret_.view(), *info.salt, self).view());
   for (const KeyMember& other : others) memberPresent(other, now);
   return info;
 }
 
 void ExternalKeyProvider::memberPresent(const KeyMember& member, base::Timestamp /*now*/) {
   if (!member.published || !member.published->salt) return;
-  opener().installKey({member.sender, 0, 0}, member.published->suite,
-                      mediaKey(secret_.view(), *member.published->salt, member.sender).view());
+  takeKey({member.sender, 0, 0}, member.published->suite,
+          mediaKey(secret_.view(), *member.published->salt, member.sender).view());
 }
 
 void ExternalKeyProvider::memberLeft(uint16_t sender, base::Timestamp /*now*/) {
-  opener().removeSender(sender);
+  forgetSender(sender);
 }
 
 }  // namespace sotto::client::e2ee

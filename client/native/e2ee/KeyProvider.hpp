@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "client/native/e2ee/DataOpener.hpp"
+#include "client/native/e2ee/DataSealer.hpp"
 #include "client/native/e2ee/FrameOpener.hpp"
 #include "client/native/e2ee/FrameSealer.hpp"
 #include "client/native/e2ee/keys/DeviceId.hpp"
@@ -56,6 +58,9 @@ class KeyProvider {
   /// Lives as long as the call, and its counter with it. Fails closed while there is no key.
   FrameSealer& sealer() { return sealer_; }
   FrameOpener& opener() { return opener_; }
+  /// The same keys, for data messages.
+  DataSealer& dataSealer() { return dataSealer_; }
+  DataOpener& dataOpener() { return dataOpener_; }
 
   /// We have joined afresh (not: resumed) under `self`, among these. Returns what to publish. From here on
   /// the sealer works.
@@ -68,9 +73,35 @@ class KeyProvider {
   virtual void frameOpened(KeyId /*key*/, base::Timestamp /*now*/) {}
   virtual void keyUnknown(KeyId /*key*/, base::Timestamp /*now*/) {}
 
+ protected:
+  /// Seals frames and data messages with this key from now on.
+  void useKey(KeyId key, base::ByteView mediaKey) {
+    sealer_.installKey(key, mediaKey);
+    dataSealer_.installKey(key, mediaKey);
+  }
+  void stopSealing() {
+    sealer_.removeKey();
+    dataSealer_.removeKey();
+  }
+  /// Opens those of another with this one.
+  void takeKey(KeyId key, frame::Suite suite, base::ByteView mediaKey) {
+    opener_.installKey(key, suite, mediaKey);
+    dataOpener_.installKey(key, mediaKey);
+  }
+  void forgetGeneration(uint16_t sender, uint8_t generation) {
+    opener_.removeGeneration(sender, generation);
+    dataOpener_.removeGeneration(sender, generation);
+  }
+  void forgetSender(uint16_t sender) {
+    opener_.removeSender(sender);
+    dataOpener_.removeSender(sender);
+  }
+
  private:
   FrameSealer sealer_;
   FrameOpener opener_;
+  DataSealer dataSealer_;
+  DataOpener dataOpener_;
 };
 
 }  // namespace sotto::client::e2ee

@@ -56,6 +56,14 @@ def has_ipv6() -> bool:
         return False
 
 
+def wait_until(condition, timeout=DEADLINE_S):
+    """Asks again and again, each time with a request and its answer, until the condition holds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("what was waited for did not come")
+
+
 class LogReader(threading.Thread):
     """Collects a process's output lines and lets a test wait for one."""
 
@@ -201,7 +209,8 @@ class Client:
         self.process = subprocess.Popen(
             [BIN / "sotto-client", "join", "--server", server.url, "--room", room, "--name", name,
              "--json", self.report_path, *map(str, options)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "XDG_DATA_HOME": str(self.directory)})  # its device is nobody else's
         self.log = LogReader(self.process.stdout)
 
     def finish(self, timeout=DEADLINE_S):

@@ -8,6 +8,8 @@
 
 #include "client/native/cli/JoinSession.hpp"
 #include "client/native/cli/Report.hpp"
+#include "client/native/cli/RotationTable.hpp"
+#include "client/native/cli/Say.hpp"
 #include "client/native/cli/TokenRequest.hpp"
 #include "client/native/e2ee/KeyProvider.hpp"
 #include "client/native/mediafile/FileSources.hpp"
@@ -17,10 +19,6 @@ namespace sotto::client::cli {
 namespace {
 
 using call::TrackSource;
-
-void say(const std::string& text) {
-  std::fprintf(stderr, "sotto-client: %s\n", printable(text).c_str());
-}
 
 /// rids of the layers, lowest first, as browsers call them.
 std::vector<std::string> layerNames(size_t count) {
@@ -91,9 +89,25 @@ base::Expected<void> prepareCall(const JoinOptions& options, JoinPlan& plan) {
   auto secret = roomSecret(options);
   if (!secret) return tl::make_unexpected(secret.error());
   plan.call.roomSecret = std::move(*secret);
-  if (const auto room = roomOfToken(options.token); room && *room != options.room) {
-    return base::fail("--token is for the room \"" + *room + "\", not for \"" + options.room + "\"");
+  if (const auto claims = claimsOfToken(options.token);
+      claims && !claims->room.empty() && claims->room != options.room) {
+    return base::fail("--token is for the room \"" + claims->room + "\", not for \"" + options.room + "\"");
   }
+  return {};
+}
+
+base::Expected<void> prepareCompanions(const JoinOptions& options, JoinPlan& plan) {
+  std::vector<Stay> stays;
+  for (const std::string& text : options.rotate) {
+    auto stay = parseStay(text);
+    if (!stay) return tl::make_unexpected(stay.error());
+    stays.push_back(std::move(*stay));
+  }
+  if (stays.empty()) return {};
+  auto companions = Companions::create(
+      {options.server, options.room, options.suite, options.insecure, options.caFile}, std::move(stays));
+  if (!companions) return tl::make_unexpected(companions.error());
+  plan.companions.emplace(std::move(*companions));
   return {};
 }
 
@@ -112,6 +126,9 @@ base::Expected<JoinPlan> prepare(const JoinOptions& options) {
       return base::fail(options.reportFile + ": cannot be written: " + std::strerror(errno));
     }
   }
+  if (auto companions = prepareCompanions(options, plan); !companions) {
+    return tl::make_unexpected(companions.error());
+  }
   plan.duration = base::TimeDelta::micros(static_cast<int64_t>(options.durationSeconds * 1e6));
   return plan;
 }
@@ -123,17 +140,44 @@ bool writeReport(const std::string& path, const std::string& json) {
   return static_cast<bool>(file.flush());
 }
 
+CallOutcome notBegun(std::string reason) {
+  CallOutcome outcome;
+  outcome.failed = true;
+  outcome.reason = std::move(reason);
+  return outcome;
+}
+
+/// The device that the options name, made where there is none yet, with a token for the room and registered.
+DeviceResult<std::unique_ptr<LocalDevice>> deviceFor(const JoinOptions& options) {
+  DeviceOptions own = options.device;
+  own.server = options.server;
+  own.token = options.token;
+  own.insecure = options.insecure;
+  own.caFile = options.caFile;
+  // A store that is there says itself whose it is.
+  if (own.user.empty() && (own.storeFile.empty() || !LocalDevice::exists(own))) {
+    const auto claims = claimsOfToken(options.token);
+    own.user = claims ? claims->user : options.name;
+  }
+  const bool fresh = !LocalDevice::exists(own);
+  auto device = fresh ? LocalDevice::create(own) : LocalDevice::open(own);
+  if (!device) return device;
+  if (fresh) say("made a device for " + (*device)->self().user + " in " + (*device)->path());
+  if (auto token = (*device)->authorize(own, options.room, options.name); !token) {
+    return tl::make_unexpected(token.error());
+  }
+  if (auto registered = (*device)->keepRegistered(false); !registered) {
+    return tl::make_unexpected(registered.error());
+  }
+  return device;
+}
+
 /// Joins with the token given or asked for. A call that gets no token has failed as one that gets no media.
 CallOutcome runCall(const JoinOptions& options, JoinPlan plan) {
-  plan.call.token = options.token;
-  if (options.token.empty()) {
-    auto token = requestToken(options.server, options.room, options.name, plan.call.tlsTrust);
-    if (!token) {
-      CallOutcome outcome;
-      outcome.failed = true;
-      outcome.reason = token.error().message;
-      return outcome;
-    }
+  plan.call.token = plan.device ? plan.device->token() : options.token;
+  if (plan.call.token.empty()) {
+    auto token = requestToken(options.server, {options.room, options.name, "", ""}, plan.call.tlsTrust);
+    if (!token) return notBegun(token.error().message);
     plan.call.token = std::move(*token);
   }
   return runSession(std::move(plan));
@@ -147,19 +191,43 @@ ExitCode runJoin(const JoinOptions& options) {
     say(plan.error().message);
     return ExitCode::BadInput;
   }
-  const bool sealed = !plan->call.roomSecret.empty();
-  CallOutcome outcome = runCall(options, std::move(*plan));
+  const bool sealed = !options.unsealed;
+  std::optional<CallOutcome> failure;
+  if (automaticKeys(options)) {
+    auto device = deviceFor(options);
+    if (!device && device.error().code == ExitCode::BadInput) {
+      say(device.error().message);
+      return ExitCode::BadInput;
+    }
+    if (device) plan->device = std::move(*device);
+    if (!device) failure = notBegun(device.error().message);
+    plan->invited = options.invited;
+  }
+  for (size_t i = 0; i < options.chat.size(); ++i) {
+    plan->messages.push_back({CallMessage::Type::Chat, options.chat[i], std::to_string(i + 1)});
+  }
+  for (const std::string& emoji : options.reactions) {
+    plan->messages.push_back({CallMessage::Type::Reaction, emoji, ""});
+  }
+  CallOutcome outcome = failure ? std::move(*failure) : runCall(options, std::move(*plan));
   outcome.server = options.server;
   outcome.room = options.room;
   outcome.name = options.name;
-  outcome.suite = sealed ? options.suite : "";
+  // A room whose encryption is off lets nothing be sealed, whatever was asked for.
+  outcome.suite = sealed && (failure || outcome.statistics.sealing) ? options.suite : "";
   const Verdict verdict = judge(outcome);
   if (outcome.failed) say("the call failed: " + outcome.reason);
   if (outcome.failed && !outcome.everConnected && !sealed) {
-    say("no key was given: --key-passphrase or --key seals and opens frames");
+    say("--unsealed neither seals nor opens frames: is the room's encryption off?");
   }
   for (const std::string& complaint : verdict.complaints) say(complaint);
-  if (!writeReport(options.reportFile, reportJson(outcome, verdict))) {
+  const std::string report = reportJson(outcome, verdict);
+  if (!outcome.companionReports.empty()) {
+    std::vector<std::string> all{report};
+    all.insert(all.end(), outcome.companionReports.begin(), outcome.companionReports.end());
+    std::fprintf(stderr, "\n%s\n", rotationTable(all).c_str());
+  }
+  if (!writeReport(options.reportFile, report)) {
     say("the report cannot be written: " + std::string(std::strerror(errno)));
     return verdict.code == ExitCode::Ok ? ExitCode::BadInput : verdict.code;
   }

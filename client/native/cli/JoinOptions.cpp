@@ -31,14 +31,59 @@ void declareJoinOptions(CLI::App& command, JoinOptions& options) {
                                      "The room's passphrase (on the call page: what stands behind #key=)")
                          ->type_name("TEXT")
                          ->group("Encryption");
-  command.add_option("--key", options.keyHex, "The room's secret itself, 16 bytes or more")
-      ->type_name("HEX")
+  auto* key = command.add_option("--key", options.keyHex, "The room's secret itself, 16 bytes or more")
+                  ->type_name("HEX")
+                  ->excludes(passphrase)
+                  ->group("Encryption");
+  command
+      .add_flag("--unsealed", options.unsealed,
+                "Neither seal nor open frames, for rooms with end-to-end encryption off")
       ->excludes(passphrase)
+      ->excludes(key)
       ->group("Encryption");
   command.add_option("--suite", options.suite, "What our frames are sealed with")
       ->check(CLI::IsMember({"duo", "aes128gcm", "aes256gcm"}))
       ->capture_default_str()
       ->group("Encryption");
+
+  command
+      .add_option("--user", options.device.user,
+                  "Whose device this is, with keys that devices agree on; by default a user of our name")
+      ->type_name("USER")
+      ->group("Device");
+  command.add_option("--device", options.device.device, "The device's name; drawn where none is given")
+      ->type_name("NAME")
+      ->group("Device");
+  declareStoreOptions(command, options.device);
+  command
+      .add_option("--invite", options.invited,
+                  "Users to invite: their devices get our key before they are there; with commas")
+      ->delimiter(',')
+      ->type_name("USER[,USER...]")
+      ->group("Device");
+
+  command.add_option("--chat", options.chat, "Say this to everybody in the call; may be repeated")
+      ->expected(1)
+      ->take_all()
+      ->type_name("TEXT")
+      ->group("Messages");
+  command.add_option("--reaction", options.reactions, "Show this to everybody in the call; may be repeated")
+      ->expected(1)
+      ->take_all()
+      ->type_name("EMOJI")
+      ->group("Messages");
+
+  command
+      .add_option(
+          "--rotate", options.rotate,
+          "Others who join this call from this machine, with devices of their own, and leave again: the "
+          "seconds count from when our media first flows. The report and a table say how all keys "
+          "changed. May be repeated, or with commas")
+      ->delimiter(',')
+      ->type_name("NAME:FROM-TO[,...]")
+      ->excludes(passphrase)
+      ->excludes(key)
+      ->group("Device");
 
   auto* video =
       command
@@ -86,6 +131,10 @@ void declareJoinOptions(CLI::App& command, JoinOptions& options) {
       ->type_name("SECONDS");
   command.add_option("--json", options.reportFile, "Write the report here instead of to standard output")
       ->type_name("FILE");
+}
+
+bool automaticKeys(const JoinOptions& options) {
+  return options.keyHex.empty() && options.passphrase.empty() && !options.unsealed;
 }
 
 base::Expected<call::Want> parseWant(const std::string& text) {

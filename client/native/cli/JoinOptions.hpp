@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "client/native/call/CallTypes.hpp"
+#include "client/native/cli/DeviceOptions.hpp"
 #include "media/base/Expected.hpp"
 
 namespace CLI {
@@ -20,6 +21,14 @@ struct JoinOptions {
   std::string token;       ///< empty: asked of the server, which gives one in development mode
   std::string passphrase;  ///< at most one of passphrase and keyHex
   std::string keyHex;
+  bool unsealed = false;  ///< neither keys nor encryption
+  /// Without passphrase, key and `unsealed`: the device that agrees on keys. Its server, token and `insecure`
+  /// are those above; no user means one of our name.
+  DeviceOptions device;
+  std::vector<std::string> chat;       ///< said once everybody there can hear it
+  std::vector<std::string> reactions;  ///< emoji, likewise
+  std::vector<std::string> rotate;     ///< others who join and leave: NAME:FROM-TO
+  std::vector<std::string> invited;    ///< users whose devices get keys before they are there
   std::vector<std::string> videoFiles;
   std::string audioFile;
   std::string synthetic;  ///< "720p"; empty: none
@@ -33,6 +42,9 @@ struct JoinOptions {
   bool insecure = false;
   std::string caFile;  ///< PEM; empty: the certificate authorities of the system
 };
+
+/// Whether keys are agreed upon by devices.
+bool automaticKeys(const JoinOptions& options);
 
 /// Declares the options on a CLI11 command; values land in `options`.
 void declareJoinOptions(CLI::App& command, JoinOptions& options);

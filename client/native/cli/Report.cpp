@@ -90,7 +90,95 @@ json unsentJson(const CallOutcome& outcome) {
   return out;
 }
 
+json unixMs(const CallOutcome& outcome, base::Timestamp time) {
+  return (time.us() + outcome.wallClockOffsetUs) / 1'000;
+}
+
+json deviceJson(const e2ee::DeviceId& device) {
+  return {{"user", device.user}, {"device", device.device}};
+}
+
+/// One change of our own key. Times in milliseconds after it was drawn, but for `drawnAt`.
+json rotationJson(const CallOutcome& outcome, const e2ee::RotationReport& rotation) {
+  json receipts = json::array(), removed = json::array();
+  for (const auto& [device, at] : rotation.receipts) {
+    json entry = deviceJson(device);
+    entry["afterMs"] = at ? json(milliseconds(*at - rotation.drawnAt)) : json();
+    receipts.push_back(std::move(entry));
+  }
+  for (const auto& gone : rotation.removed) {
+    json entry = deviceJson(gone.device);
+    // How long what it knew went on being used.
+    entry["honouredAfterMs"] = rotation.liveAt ? json(milliseconds(*rotation.liveAt - gone.knownAt)) : json();
+    removed.push_back(std::move(entry));
+  }
+  return {{"number", rotation.number},
+          {"reason", toString(rotation.reason)},
+          {"keyId", rotation.key.value()},
+          {"generation", rotation.key.generation},
+          {"step", rotation.key.step},
+          {"drawnAt", unixMs(outcome, rotation.drawnAt)},
+          {"dueAfterMs", milliseconds(rotation.dueAt - rotation.drawnAt)},
+          {"liveAfterMs", rotation.liveAt ? json(milliseconds(*rotation.liveAt - rotation.drawnAt)) : json()},
+          {"receipts", std::move(receipts)},
+          {"removed", std::move(removed)}};
+}
+
+json codeJson(const sotto::e2ee::signal::CallCode& code) {
+  return {{"digits", code.digits}, {"emoji", code.emoji()}};
+}
+
+json heardJson(const CallOutcome& outcome) {
+  json out = json::array();
+  for (const auto& heard : outcome.heard) {
+    const bool chat = heard.message.type == CallMessage::Type::Chat;
+    json entry{{"participant", heard.name},
+               {"participantId", heard.participant},
+               {"type", chat ? "chat" : "reaction"},
+               {chat ? "text" : "emoji", heard.message.text},
+               {"t", (heard.at - outcome.started).secondsAsDouble()}};
+    if (chat) entry["id"] = heard.message.id;
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+json keysJson(const CallOutcome& outcome) {
+  json rotations = json::array(), codes = json::array(), changed = json::array(), arrivals = json::array();
+  for (const auto& [number, rotation] : outcome.rotations)
+    rotations.push_back(rotationJson(outcome, rotation));
+  for (const auto& code : outcome.callCodes) codes.push_back(codeJson(code));
+  for (const auto& device : outcome.changedIdentities) changed.push_back(deviceJson(device));
+  for (const auto& [key, arrival] : outcome.arrivals) {
+    arrivals.push_back({{"participantId", key.first},
+                        {"keyId", key.second},
+                        {"firstOpenedAt", unixMs(outcome, arrival.firstOpened)},
+                        {"opened", arrival.opened}});
+  }
+  json unopened = json::array();
+  for (const auto& stream : outcome.statistics.streams) {
+    for (const auto& [keyId, frames] : stream.unopenedByKey) {
+      unopened.push_back({{"participantId", stream.participant},
+                          {"source", sourceName(stream.source)},
+                          {"keyId", keyId},
+                          {"frames", frames}});
+    }
+  }
+  return {{"unopened", std::move(unopened)},
+          {"rotations", std::move(rotations)},
+          {"callCode", codes.empty() ? json() : codes.back()},
+          {"callCodes", std::move(codes)},
+          {"changedIdentities", std::move(changed)},
+          {"arrivals", std::move(arrivals)}};
+}
+
 }  // namespace
+
+std::string callCodeLine(const sotto::e2ee::signal::CallCode& code) {
+  std::string line = "call code";
+  for (size_t i = 0; i < code.digits.size(); i += 5) line += " " + code.digits.substr(i, 5);
+  return line + "  " + code.emoji();
+}
 
 Verdict judge(const CallOutcome& outcome) {
   Verdict verdict;
@@ -116,6 +204,11 @@ std::string reportJson(const CallOutcome& outcome, const Verdict& verdict) {
   json streams = json::array(), sent = json::array();
   for (const auto& stream : statistics.streams) streams.push_back(streamJson(outcome, stream));
   for (const auto& layer : statistics.layers) sent.push_back(sentJson(layer));
+  json companions = json::array();
+  for (const std::string& text : outcome.companionReports) {
+    companions.push_back(json::parse(text, nullptr, false));
+    if (companions.back().is_discarded()) companions.back() = nullptr;
+  }
   const json report = {
       {"version", 1},
       {"server", outcome.server},
@@ -139,6 +232,10 @@ std::string reportJson(const CallOutcome& outcome, const Verdict& verdict) {
       {"streams", std::move(streams)},
       {"sent", std::move(sent)},
       {"unsent", unsentJson(outcome)},
+      {"keys", keysJson(outcome)},
+      {"messages", heardJson(outcome)},
+      {"messagesSent", outcome.said},
+      {"companions", std::move(companions)},
   };
   // Names come from other people: what is no UTF-8 must not spoil the report.
   return report.dump(2, ' ', false, json::error_handler_t::replace) + "\n";

@@ -1,0 +1,71 @@
+// One HTTP/1.1 request and its answer over TCP or TLS (RFC 9110, RFC 9112), waiting for it: for the
+// short-lived commands of the client, which have nothing else to do meanwhile.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "client/native/call/TlsTrust.hpp"
+#include "client/native/call/WebSocketClient.hpp"
+#include "media/base/Expected.hpp"
+
+namespace sotto::client::directory {
+
+enum class HttpMethod : uint8_t { Get, Head, Post, Put, Patch, Delete };
+
+struct HttpRequest {
+  HttpMethod method = HttpMethod::Get;
+  std::string target;  ///< path and query, already encoded
+  std::map<std::string, std::string> headers;
+  std::string body;
+};
+
+struct HttpAnswer {
+  unsigned status = 0;
+  std::string reason;                          ///< of the status line
+  std::map<std::string, std::string> headers;  ///< names in lower case
+  std::string body;
+
+  bool good() const { return status / 100 == 2; }
+  /// The value of a header (name in lower case); empty when it is absent.
+  std::string header(const std::string& name) const;
+};
+
+class HttpClient {
+ public:
+  /// For connecting and for the whole exchange.
+  static constexpr auto defaultTimeout = std::chrono::seconds(10);
+  /// The largest blob, with room to spare.
+  static constexpr size_t maxBody = 128 << 20;
+
+  /// `server`: http, https, ws or wss, its path does not matter. `token`: sent as `Authorization: Bearer`
+  /// where it is not empty.
+  static base::Expected<HttpClient> create(const std::string& server, std::string token,
+                                           call::TlsTrust trust);
+
+  void setTimeout(std::chrono::seconds timeout) { timeout_ = timeout; }
+  const std::string& server() const { return server_; }
+  const std::string& token() const { return token_; }
+  const call::TlsTrust& trust() const { return trust_; }
+
+  /// Blocks. The error names the server and says why there is no answer; any status is an answer.
+  base::Expected<HttpAnswer> perform(const HttpRequest& request) const;
+
+ private:
+  HttpClient(std::string server, call::WebSocketUrl url, std::string token, call::TlsTrust trust)
+      : server_(std::move(server)),
+        url_(std::move(url)),
+        token_(std::move(token)),
+        trust_(std::move(trust)) {}
+
+  std::string server_;
+  call::WebSocketUrl url_;
+  std::string token_;
+  call::TlsTrust trust_;
+  std::chrono::seconds timeout_ = defaultTimeout;
+};
+
+}  // namespace sotto::client::directory

@@ -159,8 +159,8 @@ TEST_CASE("The table of rotations is in the order of drawing, with lost frames o
   json leave = rotation(5'000, 0x10100, "leave");
   leave["removed"] = json::array({{{"user", "bob"}, {"device", "d"}, {"honouredAfterMs", 20}}});
   const std::string table = rotationTable(
-      {report("alice", {leave, rotation(1'000, 0x10000, "first")}, json::array()),
-       report("carol", {rotation(2'500, 0x20000, "first")},
+      {report("alice", json::array({leave, rotation(1'000, 0x10000, "first")}), json::array()),
+       report("carol", json::array({rotation(2'500, 0x20000, "first")}),
               json::array({{{"keyId", 0x10100}, {"frames", 3}}})),
        report("dave", json::array(), json::array({{{"keyId", 0x10100}, {"frames", 4}}})), "no report"});
   std::vector<std::string> lines;

@@ -102,6 +102,8 @@ void SendingKeys::reset() {
   unreachable_.clear();
 }
 
+SendingKeys::Generation::Generation() = default;
+
 void SendingKeys::start(uint16_t sender, base::Timestamp now) {
   RotationReport& first = report(RotationReport::Reason::First, {sender, 0, 0}, now);
   first.liveAt = now;

@@ -77,6 +77,7 @@ class SendingKeys {
   };
   /// One generation, at its present step.
   struct Generation {
+    Generation();  // declared, for clang takes std::optional of a nested aggregate for not constructible
     MediaKey key;
     uint64_t firstRotation = 0, lastRotation = 0;
     base::Timestamp liveBy;  ///< while pending

@@ -1,5 +1,6 @@
 #include "client/native/call/Call.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/udp.hpp>
@@ -72,7 +73,9 @@ struct Call::Impl final : public std::enable_shared_from_this<Impl>, private Sig
     armedFor_ = deadline;
     timer_.cancel();
     if (deadline == base::Timestamp::plusInfinity()) return;
-    timer_.expires_at(std::chrono::steady_clock::time_point(std::chrono::microseconds(deadline.us())));
+    // What is due at once may be due at minus infinity, which no time_point can hold.
+    timer_.expires_at(std::chrono::steady_clock::time_point(
+        std::chrono::microseconds(std::max<int64_t>(deadline.us(), 0))));
     timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
       const auto self = weak.lock();
       if (error || !self || self->stopped_) return;

@@ -24,7 +24,8 @@ uint64_t unixMilliseconds() {
 }
 
 std::chrono::steady_clock::time_point toSteady(Timestamp time) {
-  return std::chrono::steady_clock::time_point(std::chrono::microseconds(time.us()));
+  // What is due at once may be due at minus infinity, which no time_point can hold.
+  return std::chrono::steady_clock::time_point(std::chrono::microseconds(std::max<int64_t>(time.us(), 0)));
 }
 
 /// How many messages wait, from the reply to attach.

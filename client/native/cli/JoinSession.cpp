@@ -41,7 +41,8 @@ int64_t wallClockUs() {
 }
 
 std::chrono::steady_clock::time_point toSteady(Timestamp time) {
-  return std::chrono::steady_clock::time_point(std::chrono::microseconds(time.us()));
+  // What is due at once may be due at minus infinity, which no time_point can hold.
+  return std::chrono::steady_clock::time_point(std::chrono::microseconds(std::max<int64_t>(time.us(), 0)));
 }
 
 class JoinSession final : private call::CallObserver {

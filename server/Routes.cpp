@@ -52,7 +52,7 @@ std::span<const std::pair<std::string_view, std::string_view>> Routes::securityH
   static constexpr std::array<Header, 7> headers{
       {{"Content-Security-Policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-        "media-src 'self' blob:; connect-src 'self'; worker-src 'self'; font-src 'self'; "
+        "media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; font-src 'self'; "
         "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
        {"X-Content-Type-Options", "nosniff"},
        {"X-Frame-Options", "DENY"},
@@ -77,7 +77,7 @@ void Routes::handle(const HttpRequest& request, Respond respond) const {
                {{"Cache-Control", "no-store"}}});
     });
   }
-  if (path == "/healthz") return respond(health());
+  if (path == "/healthz") return respond(healthFor(request));
   if (path == "/ws") {
     HttpResponse response = errorResponse(426, "upgrade_required", "this path takes WebSocket connections");
     response.headers.emplace_back("Upgrade", "websocket");
@@ -142,6 +142,19 @@ HttpResponse Routes::health() const {
   const auto [ready, all] = sources_.workers();
   return json(ready > 0 ? 200 : 503, fmt::format(R"({{"status":"{}","workers":{},"workersReady":{}}})",
                                                  ready > 0 ? "ok" : "no media worker", all, ready));
+}
+
+HttpResponse Routes::healthFor(const HttpRequest& request) const {
+  HttpResponse response;
+  if (allowsOrigin(request)) {
+    response = health();
+    sources_.origins.admit(request, response);
+  } else {
+    response = errorResponse(403, "forbidden", "pages of this origin may not use this server");
+    response.headers.emplace_back("Vary", "Origin");
+    response.headers.emplace_back("Access-Control-Allow-Origin", "*");
+  }
+  return response;
 }
 
 HttpResponse Routes::token(const HttpRequest& request) const {

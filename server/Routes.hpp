@@ -63,6 +63,8 @@ class Routes {
  private:
   HttpResponse asset(std::string_view path, const std::string& ifNoneMatch) const;
   HttpResponse health() const;
+  /// The one answer that every page may read, also one that may not use this server: it says so.
+  HttpResponse healthFor(const HttpRequest& request) const;
   HttpResponse token(const HttpRequest& request) const;
   void handleApi(const HttpRequest& request, Respond respond) const;
 

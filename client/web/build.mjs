@@ -1,13 +1,18 @@
-// Bundles the call page into dist/ (index.html, assets/…), the tests and tools into node_modules/.sotto/ for Node, or the
-// page of the browsers' device test into node_modules/.sotto/browser/.
-// Usage: node build.mjs [--quiet] page|test|tools|device-test
+// Bundles the call page into dist/ or the folder given with --out (packaging/page.mjs), the tests and tools into
+// node_modules/.sotto/ for Node, or the page of the browsers' device test into node_modules/.sotto/browser/.
+// Usage: node build.mjs [--quiet] [--out=FOLDER] page|test|tools|device-test
 
 import { build } from "esbuild";
-import { cp, mkdir, readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, rm, stat } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
+
+import { buildPage } from "./packaging/page.mjs";
 
 const folder = import.meta.dirname ?? new URL(".", import.meta.url).pathname;
 const quiet = process.argv.includes("--quiet");
+const out = process.argv.find((argument) => argument.startsWith("--out="))?.slice("--out=".length);
+/** Where the page goes. */
+const output = out === undefined ? join(folder, "dist") : resolve(out);
 const what = process.argv.slice(2).find((argument) => !argument.startsWith("--"));
 
 const shared = {
@@ -20,17 +25,10 @@ const shared = {
 };
 
 async function page() {
-  await rm(join(folder, "dist"), { recursive: true, force: true });
-  await mkdir(join(folder, "dist/assets"), { recursive: true });
-  // The page goes to users: the licence notices of what it contains stay in it.
-  const options = { ...shared, minify: true, outdir: "dist/assets", sourcemap: false, legalComments: "eof" };
-  await build({ ...options, entryPoints: { page: "src/page/main.ts", style: "src/page/style.css" } });
-  await build({ ...options, entryPoints: { worker: "src/e2ee/worker/worker.ts" } });
-  await cp(join(folder, "src/page/index.html"), join(folder, "dist/index.html"));
-  await cp(join(folder, "src/page/icon.svg"), join(folder, "dist/assets/icon.svg"));
+  await buildPage(folder, output, shared);
   for (const name of ["index.html", "assets/page.js", "assets/style.css", "assets/worker.js", "assets/icon.svg"]) {
-    const { size } = await stat(join(folder, "dist", name));
-    if (!quiet) console.log(`dist/${name}  ${(size / 1024).toFixed(1)} KiB`);
+    const { size } = await stat(join(output, name));
+    if (!quiet) console.log(`${relative(folder, join(output, name))}  ${(size / 1024).toFixed(1)} KiB`);
   }
 }
 
@@ -55,7 +53,7 @@ const tasks = {
   "device-test": deviceTest,
 };
 if (what === undefined || !Object.hasOwn(tasks, what)) {
-  console.error("usage: node build.mjs [--quiet] page|test|tools|device-test");
+  console.error("usage: node build.mjs [--quiet] [--out=FOLDER] page|test|tools|device-test");
   process.exit(2);
 }
 await tasks[what]();

@@ -75,6 +75,24 @@ TEST_CASE_METHOD(Fixture, "health is good while a worker is ready") {
   CHECK(ask("GET", "/healthz").status == 503);
 }
 
+TEST_CASE_METHOD(Fixture, "health tells pages of other origins whether they may use the server") {
+  sources.origins = Origins({"https://call.example"});
+  const auto from = [this](const std::string& origin) {
+    std::optional<HttpResponse> answer;
+    Routes(sources).handle({"GET", "/healthz", {}, {}, {}, "sotto.example", origin, {}, {}, {}},
+                           [&answer](HttpResponse response) { answer = std::move(response); });
+    return answer.value();
+  };
+  CHECK(from("https://sotto.example").status == 200);
+  CHECK(header(from("https://sotto.example"), "Access-Control-Allow-Origin").empty());
+  CHECK(from("https://call.example").status == 200);
+  CHECK(header(from("https://call.example"), "Access-Control-Allow-Origin") == "https://call.example");
+  const HttpResponse refused = from("https://elsewhere.example");
+  CHECK(refused.status == 403);
+  CHECK(header(refused, "Access-Control-Allow-Origin") == "*");
+  CHECK(refused.body.find("workers") == std::string::npos);
+}
+
 TEST_CASE_METHOD(Fixture, "metrics are Prometheus text") {
   CHECK(ask("GET", "/metrics").body == "sotto_x 1\n");
   CHECK(ask("GET", "/metrics").contentType == "text/plain; version=0.0.4; charset=utf-8");

@@ -29,7 +29,7 @@ export class FrameWorker {
   private lastTicket = 0;
   private readonly waiting = new Map<number, (published: PublishedKeys) => void>();
 
-  constructor(url: URL) {
+  constructor(url: string) {
     this.worker = new Worker(url, { type: "module", name: "sotto-frames" });
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.receive(data);
     this.worker.onerror = ({ message }) => this.listener?.failure(message || "The frame worker could not start.");

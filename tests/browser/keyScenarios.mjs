@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 
 import { eventually } from "./support/eventually.mjs";
+import { fileScenarios } from "./fileScenarios.mjs";
 import { NativeClient } from "./support/nativeClient.mjs";
 import { isFresh, participant, Person, picture } from "./support/person.mjs";
 
@@ -102,6 +103,44 @@ async function verify({ shoot, people: [kim, lea] }) {
   await kim.sees("Lea verified", (state) => participant(state, "Lea").identity === "verified");
   await shoot(kim, "keys-verified");
   for (const person of [kim, lea]) await person.page.$eval(".security .close", (button) => button.click());
+}
+
+const PHONE = { width: 360, height: 740 };
+
+/** The words of the code, in header and panel, and whether all of them are on the screen. */
+function shownSigns(person, where) {
+  return person.page.$$eval(`${where} .sign`, (all) => ({
+    words: all.map(({ lastElementChild }) => lastElementChild.textContent),
+    inside: all.every((sign) => {
+      const { left, right, top, bottom, height } = sign.getBoundingClientRect();
+      return height > 0 && left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight && sign.scrollWidth <= sign.clientWidth + 1;
+    }),
+  }));
+}
+
+/** Emoji need a font that bare machines have not; words do not. */
+async function codeInWords({ shoot, people: [kim, , , nora] }) {
+  let first;
+  for (const [person, viewport] of [[kim, PHONE], [kim, undefined], [nora, PHONE], [nora, undefined]]) {
+    if (viewport !== undefined) {
+      person.usual = person.page.viewport();
+      await person.page.setViewport(viewport);
+    } else {
+      await person.page.setViewport(person.usual);
+    }
+    const size = viewport === undefined ? "wide" : "phone";
+    const header = await shownSigns(person, ".call-code");
+    assert.equal(header.words.length, 5);
+    first ??= header.words;
+    assert.deepEqual(header, { words: first, inside: true }, `${person.name}'s header, ${size}`);
+    await person.page.$eval("#verify", (button) => button.click());
+    await person.page.waitForSelector(".security:not([hidden]) .panel-code .sign");
+    assert.deepEqual(await shownSigns(person, ".panel-code"), { words: first, inside: true }, `${person.name}'s panel, ${size}`);
+    await shoot(person, `keys-code-panel-${size}-${person.name}`);
+    await person.page.$eval(".security .close", (button) => button.click());
+    await shoot(person, `keys-code-${size}-${person.name}`);
+  }
+  return first.join(", ");
 }
 
 /** Writes in the chat as a person does. */
@@ -248,7 +287,9 @@ export const keyScenarios = [
   { name: "keys: four browsers agree on keys by themselves, and one code is on all screens", run: fourTogether },
   { name: "keys: somebody leaves and comes back, with a fresh key in between", run: leaveAndReturn },
   { name: "keys: two compare the same safety number and mark it", run: verify },
+  { name: "keys: the code is in words, whatever fonts there are, on a phone too", run: codeInWords },
   { name: "keys: chat and reactions reach everybody, sealed", run: chat },
+  ...fileScenarios,
   {
     name: "keys: the native client agrees on keys with browsers, and has the same code",
     skip: ({ bin }) => (NativeClient.available(bin) ? undefined : "sotto-client is not built"),

@@ -1,6 +1,7 @@
 // Browser tests: real browsers in a call through a real server.
-// Usage: node run.mjs [--suite calls|keys] [--bin DIR] [--only WORDS] [--list]
-//   --suite calls: with a passphrase, everything about pictures and sound (default); keys: with automatic keys
+// Usage: node run.mjs [--suite calls|keys|bundle] [--bin DIR] [--only WORDS] [--list]
+//   --suite calls: with a passphrase, everything about pictures and sound (default); keys: with automatic keys;
+//           bundle: the page from another origin
 //   --bin   folder with sotto-server (default: build/release/bin of the repository)
 //   --only  scenarios whose name contains WORDS (the first one always runs: it fills the call)
 // Screenshots go to tests/artefacts/. SOTTO_CHROMIUM and SOTTO_FIREFOX name other browsers.
@@ -17,6 +18,8 @@ import { VirtualDisplay } from "./support/display.mjs";
 import { makeMedia, NativeClient } from "./support/nativeClient.mjs";
 import { Person } from "./support/person.mjs";
 import { SottoServer } from "./support/server.mjs";
+import { bundleScenarios, prepareBundle } from "./bundleScenarios.mjs";
+import { prepareFiles } from "./fileScenarios.mjs";
 import { keyScenarios } from "./keyScenarios.mjs";
 import { scenarios as callScenarios } from "./scenarios.mjs";
 
@@ -32,13 +35,14 @@ const { values: options } = parseArgs({
   },
 });
 
-/** Each has a call of its own; that of the keys is filled by its first scenario. */
+/** Each has a call of its own, filled before its scenarios or by the first of them; `prepare` may change the server. */
 const suites = {
   calls: { scenarios: callScenarios, fill: fillCall },
-  keys: { scenarios: keyScenarios, fill: () => undefined },
+  keys: { scenarios: keyScenarios, fill: () => undefined, prepare: prepareFiles },
+  bundle: { scenarios: bundleScenarios, fill: () => undefined, prepare: prepareBundle },
 };
 const suite = suites[options.suite];
-if (suite === undefined) throw new Error(`there is no suite ${options.suite}, only ${Object.keys(suites).join(" and ")}`);
+if (suite === undefined) throw new Error(`there is no suite ${options.suite}, only ${Object.keys(suites).join(", ")}`);
 const { scenarios } = suite;
 
 const chosen = scenarios.filter(({ name }, i) => i === 0 || options.only === undefined || name.includes(options.only));
@@ -96,9 +100,14 @@ async function main() {
     // Before the browsers take all of the machine.
     if (NativeClient.available(options.bin)) context.media = await makeMedia(join(context.folder, "media"), 25);
     const rooms = { max_participants: 6 };
-    context.server = await SottoServer.start(options.bin, { rooms });
+    context.server = await SottoServer.start(options.bin, { rooms, ...(await suite.prepare?.(context)) });
     context.display = await VirtualDisplay.start();
-    [context.chromium, context.firefox] = await Promise.all([launchChromium(), launchFirefox(context.display)]);
+    context.downloads = { chromium: join(context.folder, "from-chromium"), firefox: join(context.folder, "from-firefox") };
+    for (const folder of Object.values(context.downloads)) await mkdir(folder);
+    [context.chromium, context.firefox] = await Promise.all([
+      launchChromium({ downloads: context.downloads.chromium }),
+      launchFirefox(context.display, { downloads: context.downloads.firefox }),
+    ]);
     await suite.fill(context);
     for (const scenario of chosen) if (!(await runScenario(scenario, context))) failures++;
   } catch (error) {
@@ -112,6 +121,7 @@ async function main() {
     await Promise.allSettled([context.chromium?.close(), context.firefox?.close()]);
     await context.display?.stop();
     await context.server?.stop();
+    for (const stop of context.stops ?? []) await stop();
     if (context.server) await writeFile(join(artefacts, "server.log"), context.server.output);
     await rm(context.folder, { recursive: true, force: true });
   }

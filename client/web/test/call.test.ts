@@ -124,7 +124,7 @@ test("addresses give options, and strange values their defaults", () => {
 });
 
 test("the invite link carries room and key, the key in the fragment only", () => {
-  const link = new URL(inviteLink("https://sotto.example/?room=x&name=Me#token=secret", "team a", "p&q"));
+  const link = new URL(inviteLink("https://sotto.example/?room=x&name=Me#token=secret", { room: "team a", passphrase: "p&q", server: undefined }));
   assert.equal(link.searchParams.get("room"), "team a");
   assert.equal(link.searchParams.get("name"), null);
   const options = readOptions(link.search, link.hash);
@@ -134,9 +134,17 @@ test("the invite link carries room and key, the key in the fragment only", () =>
 });
 
 test("without a passphrase the invite link has no fragment, and keys are automatic", () => {
-  const link = new URL(inviteLink("https://sotto.example/?room=x&account=me#token=secret", "team", undefined));
+  const link = new URL(inviteLink("https://sotto.example/?room=x&account=me#token=secret", { room: "team", passphrase: undefined, server: undefined }));
   assert.equal(link.toString(), "https://sotto.example/?room=team");
   assert.equal(readOptions(link.search, link.hash).passphrase, undefined);
+});
+
+test("the invite link of a page that is told its server by the address tells it to others", () => {
+  const { server } = readOptions("?room=team&server=https%3A%2F%2Fsotto.example", "");
+  assert.equal(server, "https://sotto.example");
+  const link = new URL(inviteLink("https://page.example/", { room: "team", passphrase: undefined, server }));
+  assert.deepEqual([...link.searchParams], [["room", "team"], ["server", "https://sotto.example"]]);
+  assert.equal(readOptions("?server=%20", "").server, undefined);
 });
 
 test("a token names user and device, and a strange one is refused", () => {

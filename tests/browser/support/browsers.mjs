@@ -46,21 +46,31 @@ const FIREFOX_PREFERENCES = {
   "media.peerconnection.video.min_bitrate_estimate": 3000,
 };
 
+/** Without a question, and without a panel over the page. */
+const savesTo = (folder) => ({
+  "browser.download.folderList": 2,
+  "browser.download.dir": folder,
+  "browser.download.useDownloadDir": true,
+  "browser.download.always_ask_before_handling_new_types": false,
+  "browser.download.alwaysOpenPanel": false,
+});
+
 function first(paths, name) {
   const path = paths.find(existsSync);
   if (path === undefined) throw new Error(`${name} is not installed (looked for ${paths.join(", ")})`);
   return path;
 }
 
-/** `sharing: false`: the picker for the screen is cancelled whenever it opens. */
-export function launchChromium({ sharing = true } = {}) {
+/** `sharing: false`: the picker for the screen is cancelled whenever it opens. `downloads`: folder for what pages save. */
+export function launchChromium({ sharing = true, downloads } = {}) {
   const executablePath = process.env.SOTTO_CHROMIUM ?? first(CHROMIUM, "Chromium");
   const args = [...CHROMIUM_ARGUMENTS, sharing ? PICKS_SHARED_TAB : CANCELS_PICKER];
-  return puppeteer.launch({ executablePath, headless: true, args, protocolTimeout: 60_000 });
+  const downloadBehavior = downloads === undefined ? {} : { downloadBehavior: { policy: "allow", downloadPath: downloads } };
+  return puppeteer.launch({ executablePath, headless: true, args, protocolTimeout: 60_000, ...downloadBehavior });
 }
 
 /** On a display (support/display.mjs), so that there is a screen to share and somewhere to ask; without one headless. */
-export function launchFirefox(display) {
+export function launchFirefox(display, { downloads } = {}) {
   const onDisplay = { DISPLAY: display?.name, WAYLAND_DISPLAY: undefined, MOZ_ENABLE_WAYLAND: "0" };
   const executablePath = process.env.SOTTO_FIREFOX ?? first(FIREFOX, "Firefox");
   return puppeteer.launch({
@@ -70,7 +80,7 @@ export function launchFirefox(display) {
     // The browser's own windows can be driven too (support/firefoxPrompts.mjs).
     args: ["--remote-allow-system-access"],
     env: { ...process.env, ...(display === undefined ? {} : onDisplay) },
-    extraPrefsFirefox: FIREFOX_PREFERENCES,
+    extraPrefsFirefox: { ...FIREFOX_PREFERENCES, ...(downloads === undefined ? {} : savesTo(downloads)) },
     protocolTimeout: 60_000,
   });
 }

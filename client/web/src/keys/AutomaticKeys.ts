@@ -3,6 +3,7 @@
 import { toHex, type Bytes } from "../e2ee/bytes.ts";
 import { type KeyId } from "../e2ee/KeyId.ts";
 import { SUITES, type SuiteName } from "../e2ee/KeyProvider.ts";
+import { CallMessages } from "../messages/CallMessages.ts";
 import { Purpose, type Body } from "../messages/content.ts";
 import { addressOf, type DeviceId } from "../messages/DeviceId.ts";
 import { type DeviceRegistration } from "../messages/DeviceRegistration.ts";
@@ -37,6 +38,7 @@ const deviceOf = ({ user, device }: ParticipantInfo): DeviceId => ({ user, devic
 
 export class AutomaticKeys implements CallKeys, MessengerObserver {
   readonly security: Security;
+  readonly messages: CallMessages;
   private readonly agreement: MediaKeyAgreement;
   private readonly mailbox: SocketMailbox;
   private readonly messenger: Messenger;
@@ -57,6 +59,10 @@ export class AutomaticKeys implements CallKeys, MessengerObserver {
         : this.host.request(type, fields),
     );
     this.messenger = new Messenger({ self, device, directory, transport: this.mailbox, clock: this.clock, observer: this });
+    this.messages = new CallMessages({
+      send: (what, to, token) => this.messenger.send({ group: this.call, sentMs: Date.now(), what }, to, token, true),
+      members: () => this.memberDevices(),
+    });
     this.security = new Security(self, device, store);
     this.security.onChange = () => this.host?.changed();
     this.security.onAccept = (accepted) => {
@@ -136,8 +142,10 @@ export class AutomaticKeys implements CallKeys, MessengerObserver {
 
   // MessengerObserver
 
-  onBody(from: DeviceId, _id: Bytes, { group, what }: Body): void {
+  onBody(from: DeviceId, _id: Bytes, body: Body): void {
+    const { group, what } = body;
     void this.security.refresh();
+    this.messages.arrived(from, body);
     if (group !== this.call) return;
     if (what.purpose === Purpose.MediaKey) this.now((now) => this.agreement.keyArrived(from, what.key, now));
     if (what.purpose === Purpose.KeyRequest) this.now((now) => this.agreement.keyAsked(from, what.request.sender, now));
@@ -145,10 +153,12 @@ export class AutomaticKeys implements CallKeys, MessengerObserver {
 
   onReceipt(from: DeviceId, token: number): void {
     void this.security.refresh();
+    if (CallMessages.owns(token)) return this.messages.delivered(from, token, "opened");
     this.now((now) => this.agreement.receipt(from, token, now));
   }
 
   onUndelivered(to: DeviceId, token: number, why: Undelivered): void {
+    if (CallMessages.owns(token)) return this.messages.delivered(to, token, why);
     const forGood = why !== "out-of-reach" && why !== "mailbox-full";
     this.now((now) => this.agreement.undelivered(to, token, forGood, now));
   }
@@ -203,8 +213,12 @@ export class AutomaticKeys implements CallKeys, MessengerObserver {
   }
 
   private membersChanged(): void {
+    this.security.setMembers(this.memberDevices());
+  }
+
+  private memberDevices(): DeviceId[] {
     const devices = new Map([...this.agreement.members.values()].map((device) => [addressOf(device), device]));
-    this.security.setMembers([...devices.values()]);
+    return [...devices.values()];
   }
 
   /** Their devices are in the directory; who has none cannot be sent a key. */

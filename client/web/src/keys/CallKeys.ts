@@ -2,6 +2,7 @@
 
 import type { JoinReply, ParticipantInfo, ServerEventName, ServerEvents } from "../signaling/messages.ts";
 import type { RequestFunction } from "../messages/SocketMailbox.ts";
+import type { CallMessages } from "../messages/CallMessages.ts";
 import type { Security } from "./Security.ts";
 
 /** What the keys need of the call. */
@@ -31,4 +32,6 @@ export interface CallKeys {
   rotations(): readonly object[];
   /** Identities and their verification; undefined with keys that know no devices. */
   readonly security: Security | undefined;
+  /** Files and texts between the devices; undefined with keys that know no devices. */
+  readonly messages: CallMessages | undefined;
 }

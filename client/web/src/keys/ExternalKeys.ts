@@ -10,6 +10,7 @@ const KEY_FRAME_DELAY_MS = 250;
 
 export class ExternalKeys implements CallKeys {
   readonly security = undefined;
+  readonly messages = undefined;
   private host: CallKeysHost | undefined;
   private published: Promise<PublishedKeys> | undefined;
   private keyFrameTimer: ReturnType<typeof setTimeout> | undefined;

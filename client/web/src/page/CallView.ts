@@ -2,11 +2,12 @@
 // that are in view.
 
 import type { Call } from "../call/Call.ts";
+import type { CallFiles } from "../call/CallFiles.ts";
 import { DeviceError, type LocalMedia } from "../call/LocalMedia.ts";
 import type { View } from "../call/SlotPlan.ts";
 import type { ParticipantInfo, Source } from "../signaling/messages.ts";
 import { AudioOutput } from "./AudioOutput.ts";
-import { ChatPanel } from "./ChatPanel.ts";
+import { ChatPanel, reactionText } from "./ChatPanel.ts";
 import { Controls } from "./Controls.ts";
 import { el, icon, setIcon, setText } from "./dom.ts";
 import { gridShape } from "./gridLayout.ts";
@@ -16,6 +17,8 @@ import { TileView, type TileState } from "./TileView.ts";
 
 export interface CallViewOptions {
   readonly call: Call;
+  /** Undefined without sessions between devices. */
+  readonly files: CallFiles | undefined;
   readonly media: LocalMedia;
   readonly room: string;
   readonly inviteLink: string;
@@ -78,8 +81,8 @@ export class CallView {
       invite: () => this.copyInvite(),
       leave: options.leave,
     });
-    this.chat = new ChatPanel(call, {
-      reaction: (participant, emoji) => this.tiles.get(`${participant}/camera`)?.react(emoji),
+    this.chat = new ChatPanel(call, options.files, {
+      reaction: (participant, emoji) => this.tiles.get(`${participant}/camera`)?.react(reactionText(emoji)),
       say: (text) => this.say(text),
     });
     this.callLock.append(this.callLockIcon, this.callLockText);

@@ -111,8 +111,14 @@ export class PreJoinView {
     const buttons = el("div", { class: "mirror-buttons" }, this.microphoneButton, this.cameraButton);
     const preview = el("div", { class: "preview" }, this.video, this.noPicture, buttons);
     const brand = el("header", { class: "brand" }, el("img", { src: "assets/icon.svg", alt: "", width: 28, height: 28 }), "Sotto");
+    const about = el(
+      "footer",
+      { class: "about" },
+      el("a", { href: "LICENSE.txt", target: "_blank", rel: "noopener" }, "Licence"),
+      el("a", { href: "THIRD-PARTY-NOTICES.txt", target: "_blank", rel: "noopener" }, "Third-party notices"),
+    );
     this.showSwitches();
-    return el("main", { class: "prejoin" }, brand, preview, form);
+    return el("main", { class: "prejoin" }, brand, preview, form, about);
   }
 
   /** Joins with what has been chosen; errors are shown and the form stays. */

@@ -6,6 +6,7 @@ import type { IdentityState, Security } from "../keys/Security.ts";
 import { EMOJI, type CallCode } from "../signal/callCode.ts";
 import type { ParticipantInfo } from "../signaling/messages.ts";
 import { el, icon, setText } from "./dom.ts";
+import { emojiAreDrawn } from "./emojiFont.ts";
 import { qrSvg } from "./qr.ts";
 
 const STATES: Record<IdentityState, string> = {
@@ -17,13 +18,17 @@ const STATES: Record<IdentityState, string> = {
 
 const groupsOf = (digits: string) => digits.match(/.{5}/g) ?? [];
 
-/** The code in words and pictures, the same on every screen. */
+/** The code in words, in pictures where there is a font for them, and in digits: the same on every screen. */
 export function codeElement({ digits, emoji }: CallCode): HTMLElement {
-  const names = emoji.map((index) => EMOJI[index]![1]).join(", ");
+  const pictures = emojiAreDrawn();
+  const sign = (index: number) => {
+    const [picture, name] = EMOJI[index]!;
+    return el("span", { class: "sign" }, pictures && el("span", { class: "emoji", "aria-hidden": "true" }, picture), el("span", {}, name));
+  };
   return el(
     "span",
-    { class: "code", title: `${names}. The same on every screen, or somebody is in between.` },
-    el("span", { class: "emoji", role: "img", "aria-label": names }, emoji.map((index) => EMOJI[index]![0]).join(" ")),
+    { class: "code", title: "The same on every screen, or somebody is in between." },
+    el("span", { class: "signs" }, ...emoji.map(sign)),
     el("span", { class: "digits" }, groupsOf(digits).join(" ")),
   );
 }
@@ -78,9 +83,7 @@ export class SecurityPanel {
     if (wanted === this.drawn) return;
     this.drawn = wanted;
     this.code.replaceChildren(
-      ...(code === undefined
-        ? ["Exchanging keys…"]
-        : [codeElement(code), el("small", {}, code.emoji.map((index) => EMOJI[index]![1]).join(", "))]),
+      code === undefined ? "Exchanging keys…" : codeElement(code),
     );
     this.list.replaceChildren(...members.map((each) => this.row(each)));
   }

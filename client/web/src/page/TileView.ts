@@ -65,9 +65,9 @@ export class TileView {
     return this.element.clientHeight;
   }
 
-  /** Shows an emoji for a moment. */
-  react(emoji: string): void {
-    setText(this.reaction, emoji);
+  /** Shows a reaction for a moment. */
+  react(shown: string): void {
+    setText(this.reaction, shown);
     this.reaction.hidden = false;
     clearTimeout(this.reactionTimer);
     this.reactionTimer = setTimeout(() => (this.reaction.hidden = true), REACTION_MS);

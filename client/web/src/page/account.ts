@@ -6,6 +6,7 @@ import { openBrowserDevice, type BrowserDevice } from "../signal/browserDevice.t
 import { DeviceInUse } from "../signal/deviceLock.ts";
 import { developmentToken } from "../signaling/development.ts";
 import { RequestError } from "../signaling/messages.ts";
+import { type ServerAddress } from "./serverAddress.ts";
 
 export interface Account {
   readonly self: DeviceId;
@@ -19,13 +20,18 @@ export interface AccountOptions {
   readonly token: string | undefined;
   /** Name of an account in development mode; without it each tab takes the first that no other tab uses. */
   readonly account: string | undefined;
+  readonly server: ServerAddress;
 }
 
 const STORAGE_KEY = "sotto.accounts";
 /** Tabs of one browser that can be in calls at the same time, each as somebody else. */
 const MAX_ACCOUNTS = 16;
 
-const databaseName = ({ user, device }: DeviceId) => `${encodeURIComponent(user)}/${encodeURIComponent(device)}`;
+/** Servers name people as they like: the same name elsewhere is somebody else, and shares nothing. */
+const at = ({ elsewhere }: ServerAddress, name: string) => (elsewhere === undefined ? name : `${name}@${elsewhere}`);
+
+const databaseName = (server: ServerAddress, { user, device }: DeviceId) =>
+  at(server, `${encodeURIComponent(user)}/${encodeURIComponent(device)}`);
 
 /** The names in a token. Its signature is the server's business. */
 export function namesInToken(token: string): DeviceId {
@@ -45,32 +51,32 @@ function randomName(prefix: string): string {
   return prefix + Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The names that this browser has drawn, with at least `count`. */
-function ownNames(count: number): DeviceId[] {
+/** The names that this browser has drawn for a server, with at least `count`. */
+function ownNames(count: number, key: string): DeviceId[] {
   let names: DeviceId[] = [];
   try {
-    names = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? "[]") as DeviceId[];
+    names = JSON.parse(localStorage.getItem(key) ?? "[]") as DeviceId[];
   } catch {
     // Storage is switched off: a new name each time.
   }
   while (names.length < count) names.push({ user: randomName("user-"), device: randomName("web-") });
   try {
-    localStorage.setItem(STORAGE_KEY, JSON.stringify(names));
+    localStorage.setItem(key, JSON.stringify(names));
   } catch {
     // As above.
   }
   return names;
 }
 
-async function openOwn({ account, token }: AccountOptions): Promise<{ self: DeviceId; browser: BrowserDevice }> {
+async function openOwn({ account, token, server }: AccountOptions): Promise<{ self: DeviceId; browser: BrowserDevice }> {
   if (token !== undefined || account !== undefined) {
     const self = token === undefined ? { user: account!, device: "web" } : namesInToken(token);
-    return { self, browser: await openBrowserDevice(databaseName(self)) };
+    return { self, browser: await openBrowserDevice(databaseName(server, self)) };
   }
   for (let i = 0; i < MAX_ACCOUNTS; i++) {
-    const self = ownNames(i + 1)[i]!;
+    const self = ownNames(i + 1, at(server, STORAGE_KEY))[i]!;
     try {
-      return { self, browser: await openBrowserDevice(databaseName(self)) };
+      return { self, browser: await openBrowserDevice(databaseName(server, self)) };
     } catch (error) {
       if (!(error instanceof DeviceInUse)) throw error;
     }
@@ -85,7 +91,7 @@ export async function openAccount(options: AccountOptions): Promise<Account> {
     let kept = options.token;
     return async (fresh: boolean): Promise<string> => {
       if (options.token !== undefined) return options.token;
-      if (kept === undefined || fresh) kept = await developmentToken({ room: options.room, name, ...self });
+      if (kept === undefined || fresh) kept = await developmentToken(options.server.base, { room: options.room, name, ...self });
       return kept;
     };
   };

@@ -22,6 +22,14 @@ const TEXTS: Record<string, { title: string; text: string }> = {
     title: "No automatic keys here",
     text: "This server has no key directory. Agree on a passphrase and join with a link that ends in #key=…",
   },
+  server_unreachable: {
+    title: "The server cannot be reached",
+    text: "The server that this page is set to does not answer. Check the address and your network, then reload the page.",
+  },
+  page_damaged: {
+    title: "This page is not complete",
+    text: "A part of it is missing or is not the one it was built with, so nothing is started. Reload; if it stays, do not use this copy.",
+  },
   connection_lost: { title: "Connection lost", text: "The server could not be reached. Check your network and join again." },
   removed: { title: "You are out of the call", text: "The server has ended your session." },
   replaced: { title: "You joined from somewhere else", text: "This call goes on in another window or tab." },
@@ -34,6 +42,11 @@ export function explainError(error: unknown): { title: string; text: string } {
     return { title: "Already open in another tab", text: "This device is in a call there. Close that tab, then join here." };
   }
   if (error instanceof RequestError) {
+    if (error.code === "origin_refused") {
+      const text = `${error.message} Its operator can name it in http.allowed_origins. The server's own page works without that.`;
+      return { title: "The server does not take this page", text };
+    }
+    if (error.code === "bad_server_address") return { title: "No server to talk to", text: error.message };
     const known = TEXTS[error.code];
     if (known !== undefined) return known;
     return { title: "Something went wrong", text: `${error.message} (${error.code})` };

@@ -6,6 +6,8 @@ import type { LocalMediaOptions } from "../call/LocalMedia.ts";
 export interface PageOptions {
   readonly room: string;
   readonly name: string;
+  /** The server, when it is not the one that the page came from. */
+  readonly server: string | undefined;
   /** A token handed out elsewhere; without it the page asks a server in development mode. */
   readonly token: string | undefined;
   /** The passphrase of the room's external key; undefined: keys are automatic. */
@@ -42,6 +44,7 @@ export function readOptions(search: string, fragment: string): PageOptions {
   return {
     room: query.get("room")?.trim() || DEFAULT_ROOM,
     name: query.get("name")?.trim() ?? "",
+    server: query.get("server")?.trim() || undefined,
     token: secrets.get("token") ?? query.get("token") ?? undefined,
     passphrase: secrets.get("key") || undefined,
     account: query.get("account")?.trim() || undefined,
@@ -64,9 +67,9 @@ export function readOptions(search: string, fragment: string): PageOptions {
 }
 
 /** The address that brings somebody else into the room: key in the fragment, nothing of one's own. */
-export function inviteLink(base: string, room: string, passphrase: string | undefined): string {
+export function inviteLink(base: string, { room, passphrase, server }: Pick<PageOptions, "room" | "passphrase" | "server">): string {
   const url = new URL(base);
-  url.search = new URLSearchParams({ room }).toString();
+  url.search = new URLSearchParams({ room, ...(server !== undefined && { server }) }).toString();
   url.hash = passphrase === undefined ? "" : new URLSearchParams({ key: passphrase }).toString();
   return url.toString();
 }

@@ -10,11 +10,11 @@ export interface TokenRequest {
   readonly device?: string;
 }
 
-/** Asks the page's own server for a token; rejects with a RequestError that says why there is none. */
-export async function developmentToken(request: TokenRequest): Promise<string> {
+/** Asks the server at `base` for a token; rejects with a RequestError that says why there is none. */
+export async function developmentToken(base: URL, request: TokenRequest): Promise<string> {
   let response: Response;
   try {
-    response = await fetch("api/token", {
+    response = await fetch(new URL("api/token", base), {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(request),

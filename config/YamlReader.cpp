@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <utility>
 
 namespace sotto::config {
 namespace {
@@ -40,18 +41,30 @@ bool isIpLiteral(const std::string& text) {
   return inet_pton(AF_INET, text.c_str(), bytes) == 1 || inet_pton(AF_INET6, text.c_str(), bytes) == 1;
 }
 
+/// A port as browsers write it: without zeros in front, and not the one that the scheme has by itself.
+bool isWrittenPort(std::string_view port, std::string_view usual) {
+  const bool digits = std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return digits && !port.empty() && port.size() <= 5 && port.front() != '0' && port != usual;
+}
+
 /// Scheme, host and perhaps a port, as browsers write it in the Origin header (RFC 6454 section 6.2): lower
 /// case, nothing after it.
 bool isOrigin(std::string_view text) {
-  size_t scheme = 0;
-  for (const std::string_view prefix : {"https://", "http://"}) {
-    if (text.substr(0, prefix.size()) == prefix) scheme = prefix.size();
+  using Scheme = std::pair<std::string_view, std::string_view>;
+  for (const auto& [scheme, usualPort] : {Scheme{"https://", "443"}, Scheme{"http://", "80"}}) {
+    if (text.substr(0, scheme.size()) != scheme) continue;
+    const std::string_view rest = text.substr(scheme.size());
+    const bool literal = !rest.empty() && rest.front() == '[';  // an IPv6 address has colons of its own
+    const size_t end = literal ? rest.find(']') : rest.find(':');
+    if (literal && end == rest.npos) return false;
+    const std::string_view host = rest.substr(literal ? 1 : 0, literal ? end - 1 : end);
+    const std::string_view after = end == rest.npos ? "" : rest.substr(literal ? end + 1 : end);
+    const std::string_view allowed =
+        literal ? "0123456789abcdef:." : "abcdefghijklmnopqrstuvwxyz0123456789.-_";
+    return !host.empty() && host.find_first_not_of(allowed) == host.npos &&
+           (after.empty() || (after.front() == ':' && isWrittenPort(after.substr(1), usualPort)));
   }
-  const std::string_view rest = text.substr(scheme);
-  return scheme != 0 && !rest.empty() && std::all_of(rest.begin(), rest.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-                  std::string_view(".-_:[]").find(c) != std::string_view::npos;
-         });
+  return false;
 }
 
 std::string joined(const std::vector<std::string_view>& words) {

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -157,6 +157,24 @@ async function fromNative({ bin, server, people: [kim], folder, downloads, shoot
   await fileLine(kim, sender, "from native.bin", "saved", ({ state }) => state === "done");
   assert.ok((await saved(downloads.chromium, "from native.bin", bytes.length)).equals(bytes), "Chromium saved another file");
   await shoot(kim, "keys-file-from-native");
+}
+
+/** To a native client in the call, which keeps it for `sotto-client receive`; what to do once it has left. */
+export async function sendToNative({ bin, server, people: [kim], folder }, name) {
+  const bytes = randomBytes(100_003);
+  await writeFile(join(folder, `to ${name}.bin`), bytes);
+  await attach(kim, join(folder, `to ${name}.bin`));
+  await fileLine(kim, "You", `to ${name}.bin`, "arrived at all four", ({ state, text }) => state === "done" && text.includes("4 of 4"));
+  await closeChats({ people: [kim] });
+  return async () => {
+    const into = join(folder, "received");
+    await mkdir(into);
+    const who = ["--server", server.url, "--user", name.toLowerCase(), "--store", join(folder, `${name}.store`)];
+    const { stdout } = await run(join(bin, "sotto-client"), ["receive", ...who, "--directory", into, "--json"]);
+    const files = stdout.trim().split("\n").map((line) => JSON.parse(line)).filter(({ type }) => type === "file");
+    assert.deepEqual(files.map(({ from, name: file, size }) => [from.user, file, size]), [["kim", `to ${name}.bin`, bytes.length]]);
+    assert.ok((await readFile(files[0].path)).equals(bytes), "the native client has another file");
+  };
 }
 
 /** What has expired is no longer there; the server says so, and the page says it. */

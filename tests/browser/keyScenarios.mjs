@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 
 import { eventually } from "./support/eventually.mjs";
-import { fileScenarios } from "./fileScenarios.mjs";
+import { fileScenarios, sendToNative } from "./fileScenarios.mjs";
 import { NativeClient } from "./support/nativeClient.mjs";
 import { isFresh, participant, Person, picture } from "./support/person.mjs";
 
@@ -176,7 +176,8 @@ async function chat({ people, shoot }) {
 }
 
 /** The native client in the same call, with a device of its own. */
-async function native({ bin, server, people, folder, media, shoot }) {
+async function native(context) {
+  const { bin, server, people, folder, media, shoot } = context;
   const before = (await people[0].snapshot()).code.digits;
   const client = new NativeClient(bin, server, { room: ROOM, name: "Nat", key: null, media, folder, seconds: 20 });
   try {
@@ -188,7 +189,9 @@ async function native({ bin, server, people, folder, media, shoot }) {
     const codes = await Promise.all(people.map(async (person) => (await person.snapshot()).code.digits));
     assert.equal(new Set(codes).size, 1);
     await shoot(people[0], "keys-native-client");
+    const receivesFile = await sendToNative(context, "Nat");
     const report = await client.finish();
+    await receivesFile();
     const cameras = report.streams.filter(({ source }) => source === "camera");
     assert.equal(cameras.length, people.length);
     for (const { participant: name, opened } of cameras) assert.ok(opened > 50, `only ${opened} frames of ${name} opened natively`);
@@ -291,7 +294,7 @@ export const keyScenarios = [
   { name: "keys: chat and reactions reach everybody, sealed", run: chat },
   ...fileScenarios,
   {
-    name: "keys: the native client agrees on keys with browsers, and has the same code",
+    name: "keys: the native client agrees on keys with browsers, has the same code, and is sent a file",
     skip: ({ bin }) => (NativeClient.available(bin) ? undefined : "sotto-client is not built"),
     run: native,
   },

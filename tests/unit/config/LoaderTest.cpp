@@ -188,6 +188,27 @@ TEST_CASE("each fault has one message with its place and what was expected") {
   }
 }
 
+TEST_CASE("pages of other origins are let in by name only, in the way browsers write origins") {
+  CHECK(loadText("{}", "f.yaml", variables)->http.allowedOrigins.empty());
+  for (const std::string origin :
+       {"https://call.example.org", "http://localhost:3000", "https://[2001:db8::1]", "https://[::1]:8443",
+        "https://xn--bcher-kva.example:65535", "*"}) {
+    INFO(origin);
+    const auto config = loadText("http: {allowed_origins: [\"" + origin + "\"]}", "f.yaml", variables);
+    REQUIRE(config.has_value());
+    CHECK(config->http.allowedOrigins == std::vector<std::string>{origin});
+  }
+  for (const std::string origin :
+       {"", "null", "https://", "https://Call.example.org", "https://call.example.org/",
+        "https://*.example.org", "https://call.example.org:443", "http://call.example.org:80",
+        "https://call.example.org:", "https://call.example.org:0443", "https://call.example.org:x",
+        "https://me@call.example.org", "https://[::1", "https://[]", "https://[::1]x",
+        "wss://call.example.org", "file://", "https://a b"}) {
+    INFO(origin);
+    CHECK_FALSE(loadText("http: {allowed_origins: [\"" + origin + "\"]}", "f.yaml", variables).has_value());
+  }
+}
+
 TEST_CASE("all faults of a file are told at once, in the order of its lines") {
   CHECK(messageOf(
             loadText("log:\n  level: loud\nhttp:\n  prot: 1\n  max_connections: 0\n", "f.yaml", variables)) ==

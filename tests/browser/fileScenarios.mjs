@@ -152,11 +152,21 @@ async function fromNative({ bin, server, people: [kim], folder, downloads, shoot
     () => kim.page.$$eval(".chat .lines li > span", (all) => all.map(({ textContent }) => textContent)),
     (texts) => texts.includes("a file for you"),
   );
+  const latest = await kim.page.$$eval(".chat .lines li", (all) => {
+    const { top, bottom } = all.at(-1).getBoundingClientRect();
+    const lines = all[0].parentElement.getBoundingClientRect();
+    return top >= lines.top && bottom <= lines.bottom + 1;
+  });
+  assert.ok(latest, "what came last is not in sight");
   await nothingInTheOpen(server, bytes, "from native.bin");
   await click(kim, sender, "from native.bin");
   await fileLine(kim, sender, "from native.bin", "saved", ({ state }) => state === "done");
   assert.ok((await saved(downloads.chromium, "from native.bin", bytes.length)).equals(bytes), "Chromium saved another file");
   await shoot(kim, "keys-file-from-native");
+  const usual = kim.page.viewport();
+  await kim.page.setViewport({ width: 360, height: 740 });
+  await shoot(kim, "keys-files-phone");
+  await kim.page.setViewport(usual);
 }
 
 /** To a native client in the call, which keeps it for `sotto-client receive`; what to do once it has left. */

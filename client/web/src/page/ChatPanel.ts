@@ -65,13 +65,15 @@ export class ChatPanel {
   toggle(): void {
     this.element.hidden = !this.element.hidden;
     this.unread = 0;
-    if (!this.element.hidden) this.input.focus();
+    if (this.element.hidden) return;
+    this.lines.scrollTop = this.lines.scrollHeight;
+    this.input.focus();
   }
 
   draw(): void {
     const open = this.call.dataOpen;
     this.input.disabled = !open;
-    setAttribute(this.input, "placeholder", open ? "Sealed for everybody here" : "Connecting…");
+    setAttribute(this.input, "placeholder", open ? "Sealed for all here" : "Connecting…");
   }
 
   /** The button, and the browser's own chooser that it opens. */

@@ -201,13 +201,14 @@ class Server:
 
 
 class Client:
-    """A running sotto-client."""
+    """A running sotto-client. `secrets`: whether it writes down its keys (secrets_path)."""
 
-    def __init__(self, server, room, name, *options, directory=None):
+    def __init__(self, server, room, name, *options, directory=None, secrets=False):
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="sotto-client-"))
         self.report_path = self.directory / f"{name}.json"
+        self.secrets_path = self.directory / f"{name}.secrets"
         self.process = subprocess.Popen(
-            [BIN / "sotto-client", "join", "--server", server.url, "--room", room, "--name", name,
+            [BIN / "sotto-client", *(["--log-secrets", self.secrets_path] if secrets else []), "join", "--server", server.url, "--room", room, "--name", name,
              "--json", self.report_path, *map(str, options)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             env={**os.environ, "XDG_DATA_HOME": str(self.directory)})  # its device is nobody else's

@@ -4,6 +4,7 @@ One pass over all pages that the process has, whatever the number of strings: ev
 in a table of anchors (four telling bytes of each string), and only where one stands the whole string is compared.
 """
 
+import base64
 import pathlib
 import re
 
@@ -50,6 +51,26 @@ def memory_of(pid, part_bytes=PART):
                     first += len(part)
 
 
+def files_of(directory):
+    """Yields (path, bytes) of every file below a directory that is being written to by others."""
+    for path in sorted(directory.rglob("*")):
+        if path.is_file():
+            try:
+                yield path, path.read_bytes()
+            except FileNotFoundError:  # a journal, an upload that is complete: gone by now
+                continue
+
+
+def forms_of(name, secret):
+    """{name: bytes} of a secret as it is and as the texts that it may be hidden in: hexadecimal digits, and Base64 however
+    many bytes stand before it."""
+    forms = {name: secret, f"{name} (hex)": secret.hex().encode(), f"{name} (HEX)": secret.hex().upper().encode()}
+    for before in range(3):
+        text = base64.b64encode(bytes(before) + secret)
+        forms[f"{name} (Base64 after {before})"] = text[-(-before * 8 // 6):(before + len(secret)) * 8 // 6]
+    return forms
+
+
 def _slot(values):
     """Place of four bytes (as a number) in the table: multiplicative hashing spreads them evenly."""
     return (values * numpy.uint32(0x9E3779B1)) >> numpy.uint32(32 - TABLE_BITS)
@@ -85,6 +106,14 @@ class Search:
                 for at, pattern, name in self._anchors[data[where:where + 4]]:
                     if name not in names and where >= at and data.startswith(pattern, where - at):
                         names.add(name)
+
+    def in_files(self, directory):
+        """Names of what occurs in the files below the directory, and the names of those files."""
+        names, files = set(), set()
+        for path, data in files_of(directory):
+            self.in_bytes(data, names)
+            files.add(path.name)
+        return names, files
 
     def in_process(self, pid, part_bytes=PART):
         """Names of what occurs in the memory of the process, and how many bytes were searched."""

@@ -13,12 +13,15 @@ import harness
 
 
 class Person:
-    """Runs sotto-client commands as one user. Use as a context manager."""
+    """Runs sotto-client commands as one user. Use as a context manager. `secrets`: whether they write down their keys
+    (secrets_path)."""
 
-    def __init__(self, server, user, device="phone"):
+    def __init__(self, server, user, device="phone", secrets=False):
         self.server, self.user, self.device = server, user, device
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"sotto-{user}-"))
         self.store = self.directory / "device"
+        self.secrets_path = self.directory / "secrets"
+        self._globals = ["--log-secrets", self.secrets_path] if secrets else []
 
     def __enter__(self):
         return self
@@ -27,7 +30,7 @@ class Person:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def arguments(self, command, *options, url=None):
-        return [str(part) for part in (harness.BIN / "sotto-client", *command, "--server", url or self.server.url,
+        return [str(part) for part in (harness.BIN / "sotto-client", *self._globals, *command, "--server", url or self.server.url,
                                        "--user", self.user, "--store", self.store, *options)]
 
     def run(self, *command, expect=0):

@@ -7,6 +7,8 @@
 #include "client/native/cli/DeviceCommand.hpp"
 #include "client/native/cli/JoinCommand.hpp"
 #include "client/native/cli/ReceiveCommand.hpp"
+#include "client/native/cli/Say.hpp"
+#include "client/native/cli/SecretsFile.hpp"
 #include "client/native/cli/SendCommand.hpp"
 #include "client/native/cli/VectorsCommand.hpp"
 #include "client/native/cli/VerifyCommand.hpp"
@@ -142,6 +144,11 @@ ExitCode run(int argc, char** argv) {
   CLI::App app{"Joins Sotto calls, sends and receives sealed messages, checks sealed frames", "sotto-client"};
   app.require_subcommand(1);
   app.footer(footer);
+  std::string secretsFile;
+  app.add_option("--log-secrets", secretsFile,
+                 "Append every key of this process to FILE, for tests that look for keys where none may be")
+      ->type_name("FILE")
+      ->group("For tests");
   Action action;
   declareJoin(app, action);
   declareDevice(app, action);
@@ -153,6 +160,12 @@ ExitCode run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? ExitCode::Ok : ExitCode::BadInput;
+  }
+  if (!secretsFile.empty()) {
+    if (const auto logging = logSecrets(secretsFile); !logging) {
+      say(logging.error().message);
+      return ExitCode::BadInput;
+    }
   }
   return action();
 }

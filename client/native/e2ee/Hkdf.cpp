@@ -6,9 +6,12 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <string>
+
+#include "client/native/e2ee/SecretNotice.hpp"
 
 namespace sotto::client::e2ee {
 namespace {
@@ -24,6 +27,19 @@ OSSL_PARAM octets(const char* name, base::ByteView bytes) {
 
 base::ByteView bytesOf(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+/// Tells of both sides of a derivation. What comes out is several keys side by side, each kept by itself.
+void noticeDerivation(base::ByteView inputKey, base::ByteView info, base::ByteView out) {
+  constexpr size_t keySize = 32;
+  // The labels of SFrame end in numbers.
+  const auto end = std::find_if(info.begin(), info.end(), [](uint8_t c) { return c < ' ' || c > '~'; });
+  const std::string label(info.begin(), end);
+  noticeSecret("what " + label + " is of", inputKey);
+  for (size_t at = 0; at < out.size(); at += keySize) {
+    noticeSecret(label + " " + std::to_string(at / keySize),
+                 out.subspan(at, std::min(keySize, out.size() - at)));
+  }
 }
 
 // scrypt's cost: 32 MiB and about a tenth of a second, bearable in a browser tab on a phone.
@@ -51,6 +67,7 @@ SecretBytes hkdf(HashType hash, base::ByteView inputKey, base::ByteView salt, ba
   if (!context || EVP_KDF_derive(context.get(), out.writable().data(), length, parameters) != 1) {
     throw std::runtime_error("OpenSSL cannot derive a key with HKDF");
   }
+  if (secretsAreHeard()) noticeDerivation(inputKey, info, out.view());
   return out;
 }
 

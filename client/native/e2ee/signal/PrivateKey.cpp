@@ -3,6 +3,8 @@
 
 #include <sodium/crypto_scalarmult_curve25519.h>
 
+#include "client/native/e2ee/SecretNotice.hpp"
+
 namespace sotto::e2ee::signal {
 
 PrivateKey PrivateKey::generate(base::Random& random) {
@@ -17,6 +19,7 @@ PrivateKey PrivateKey::fromBytes(base::ByteView bytes) {
   uint8_t* scalar = key.scalar_.data();
   scalar[0] &= 0xf8;
   scalar[31] = static_cast<uint8_t>((scalar[31] & 0x7f) | 0x40);
+  client::e2ee::noticeSecret("private key", key.scalar_.view());
   return key;
 }
 
@@ -31,6 +34,7 @@ Result<Secret32> PrivateKey::agree(const PublicKey& theirs) const {
   if (crypto_scalarmult_curve25519(shared.data(), scalar_.data(), theirs.u().data()) != 0) {
     return refuse(SignalError::InvalidKey);
   }
+  client::e2ee::noticeSecret("shared secret", shared.view());
   return shared;
 }
 

@@ -4,6 +4,7 @@
 #include <sodium/crypto_auth_hmacsha256.h>
 
 #include "client/native/e2ee/Hkdf.hpp"
+#include "client/native/e2ee/SecretNotice.hpp"
 
 namespace sotto::e2ee::signal {
 namespace {
@@ -42,7 +43,9 @@ Secret32 ChainKey::seed() const {
 }
 
 ChainKey ChainKey::next() const {
-  return {hmacSha256(key.view(), chainKeySeed), index + 1};
+  const ChainKey following{hmacSha256(key.view(), chainKeySeed), index + 1};
+  client::e2ee::noticeSecret("chain key", following.key.view());
+  return following;
 }
 
 Result<RootStep> RootKey::step(const PublicKey& theirs, const PrivateKey& ours) const {

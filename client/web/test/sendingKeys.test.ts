@@ -333,6 +333,17 @@ test("an invited device that joins keeps nothing from being a ratchet", () => {
   }
 });
 
+test("an invited device that joins and leaves at once does not keep the key that it was sent", () => {
+  const call = new Call(["bob"]);
+  call.keys.add(device("carol"), false, 0);
+  call.time(250);
+  call.receipts(["carol"], 300);
+  call.keys.remove(device("carol"), 1000);
+  call.keys.add(device("carol"), true, 1010);
+  call.keys.remove(device("carol"), 1100);
+  assert.deepEqual(sends(call.time(1350)), [[kid(SELF, 1, 0), ["bob"]]]);
+});
+
 test("an invitation that is taken back draws a fresh key", () => {
   const call = new Call(["bob"]);
   call.keys.add(device("carol"), false, 0);

@@ -383,6 +383,19 @@ TEST_CASE("An invited device that joins keeps nothing from being a ratchet") {
   CHECK(call.keys.liveKey() == KeyId{self, 0, 2});
 }
 
+TEST_CASE("An invited device that joins and leaves at once does not keep the key that it was sent") {
+  Call call({"bob"});
+  call.keys.add(device("carol"), false, at(0));
+  call.time(250);
+  call.receipts({"carol"}, 300);
+  call.keys.remove(device("carol"), at(1'000));
+  call.keys.add(device("carol"), true, at(1'010));
+  call.keys.remove(device("carol"), at(1'100));
+  const KeyActions actions = call.time(1'350);
+  REQUIRE(only<SendKey>(actions).size() == 1);
+  CHECK(only<SendKey>(actions)[0]->key.id == KeyId{self, 1, 0});
+}
+
 TEST_CASE("An invitation that is taken back draws a fresh key") {
   Call call({"bob"});
   call.keys.add(device("carol"), false, at(0));

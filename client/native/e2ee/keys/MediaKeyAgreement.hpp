@@ -21,6 +21,9 @@ class MediaKeyAgreement {
 
   /// `random` must outlive this, and must be the system's generator outside of simulations.
   MediaKeyAgreement(base::Random& random, frame::Suite suite);
+
+  /// Of our own keys from now on; before joined().
+  void setSuite(frame::Suite suite) { sending_.setSuite(suite); }
   MediaKeyAgreement(const MediaKeyAgreement&) = delete;
   MediaKeyAgreement& operator=(const MediaKeyAgreement&) = delete;
 

@@ -129,8 +129,12 @@ void SendingKeys::add(const DeviceId& device, bool present, base::Timestamp now)
   recipients_[device] = present;
   if (!live_) return;
   // The invited who join leave the list of the invited, before or after: that takes nothing from them.
-  std::erase_if(changes_.removed,
-                [&](const Removal& removal) { return removal.device == device && !removal.wasPresent; });
+  const bool heldOn = std::erase_if(changes_.removed, [&](const Removal& removal) {
+    return removal.device == device && !removal.wasPresent;
+  });
+  // It has the newest key all the while (a pending one it gets below): when it goes after all, that must not
+  // stay.
+  if (heldOn && !pending_) live_->holders[device] = {};
   if (changes_.empty()) changes_ = {};
   if (pending_) {
     // It has sealed nothing yet, so it opens nothing from before.

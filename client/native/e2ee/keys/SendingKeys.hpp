@@ -36,6 +36,9 @@ class SendingKeys {
   SendingKeys(base::Random& random, frame::Suite suite, KeyActions& out)
       : random_(random), suite_(suite), out_(out) {}
 
+  /// Of the keys that are drawn from now on.
+  void setSuite(frame::Suite suite) { suite_ = suite; }
+
   /// Forgets keys and recipients; the reports stay.
   void reset();
   /// We have joined under this number: draws the first key for all who are recipients, live at once.

@@ -31,6 +31,11 @@ export class MediaKeyAgreement {
     this.received = new ReceivedKeys(this.actions);
   }
 
+  /** Of our own keys from now on; before joined(). */
+  setSuite(suite: Suite): void {
+    this.sending.setSuite(suite);
+  }
+
   // Who is there
 
   /**

@@ -90,9 +90,14 @@ export class SendingKeys {
   /** Actions are appended to `out`. */
   constructor(
     private readonly random: RandomBytes,
-    private readonly suite: Suite,
+    private suite: Suite,
     private readonly out: KeyAction[],
   ) {}
+
+  /** Of the keys that are drawn from now on. */
+  setSuite(suite: Suite): void {
+    this.suite = suite;
+  }
 
   get liveKey(): KeyId | undefined {
     return this.live?.key.id;
@@ -137,9 +142,11 @@ export class SendingKeys {
     this.recipients.set(address, { device, present });
     if (this.live === undefined) return;
     // The invited who join leave the list of the invited, before or after: that takes nothing from them.
-    this.changes.removed = this.changes.removed.filter(
-      (removal) => removal.wasPresent || addressOf(removal.device) !== address,
-    );
+    const removed = this.changes.removed.filter((removal) => removal.wasPresent || addressOf(removal.device) !== address);
+    // It has the newest key all the while (a pending one it gets below): when it goes after all, that must not stay.
+    const heldOn = removed.length < this.changes.removed.length;
+    if (heldOn && this.pending === undefined) this.live.holders.set(address, delivery());
+    this.changes.removed = removed;
     if (this.nothingChanged()) this.changes = noChanges();
     if (this.pending !== undefined) {
       // It has sealed nothing yet, so it opens nothing from before.

@@ -1,6 +1,8 @@
 // The blob store over HTTP: resumable uploads, downloads of ranges. Whoever knows an id may read.
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -121,19 +123,24 @@ void removeBlob(Api::Call call) {
                          });
 }
 
-/// One PATCH: what comes is appended as it comes, so that a broken connection keeps what got through.
+/// One PATCH: what comes is appended as it comes, so that a broken connection keeps what got through. One
+/// that goes past the blob's size is refused whole.
 class Upload final : public BodySink, public std::enable_shared_from_this<Upload> {
  public:
-  Upload(BlobService& blobs, std::string id, std::string owner, uint64_t offset, Respond respond)
+  /// `ends`: where the body will end, when its length was said beforehand.
+  Upload(BlobService& blobs, std::string id, std::string owner, uint64_t offset, std::optional<uint64_t> ends,
+         Respond respond)
       : blobs_(blobs),
         id_(std::move(id)),
         owner_(std::move(owner)),
+        begun_(offset),
+        ends_(ends),
         offset_(offset),
         respond_(std::move(respond)) {}
 
   void write(std::string bytes, std::function<void(bool)> next) override {
     const uint64_t end = offset_ + bytes.size();
-    blobs_.append(id_, owner_, offset_, std::move(bytes), false,
+    blobs_.append(id_, owner_, {offset_, begun_, ends_}, std::move(bytes), false,
                   [self = shared_from_this(), end, next = std::move(next)](Result<uint64_t> offset) {
                     if (!self->went(offset, end)) return next(false);
                     self->offset_ = end;
@@ -142,9 +149,10 @@ class Upload final : public BodySink, public std::enable_shared_from_this<Upload
   }
 
   void finish() override {
-    blobs_.append(id_, owner_, offset_, "", true, [self = shared_from_this()](Result<uint64_t> offset) {
-      if (self->went(offset, self->offset_)) self->respond_(progress(204, self->offset_));
-    });
+    blobs_.append(id_, owner_, {offset_, begun_, ends_}, "", true,
+                  [self = shared_from_this()](Result<uint64_t> offset) {
+                    if (self->went(offset, self->offset_)) self->respond_(progress(204, self->offset_));
+                  });
   }
 
  private:
@@ -157,6 +165,8 @@ class Upload final : public BodySink, public std::enable_shared_from_this<Upload
 
   BlobService& blobs_;
   std::string id_, owner_;
+  uint64_t begun_;
+  std::optional<uint64_t> ends_;
   uint64_t offset_;
   Respond respond_;
 };
@@ -168,7 +178,11 @@ std::shared_ptr<BodySink> append(Api::Call call) {
     call.respond(errorResponse(400, "bad_message", "the header Upload-Offset must be a whole number"));
     return nullptr;
   }
-  return std::make_shared<Upload>(*call.api.blobs, call.parameters[0], call.device.user, *offset,
+  std::optional<uint64_t> ends;
+  // What no number can hold is past every blob.
+  constexpr uint64_t most = std::numeric_limits<uint64_t>::max();
+  if (call.request.contentLength) ends = *offset + std::min(*call.request.contentLength, most - *offset);
+  return std::make_shared<Upload>(*call.api.blobs, call.parameters[0], call.device.user, *offset, ends,
                                   std::move(call.respond));
 }
 

@@ -99,14 +99,14 @@ void BlobService::find(const std::string& id, Done<BlobStore::Info> done) {
   run([this, id, now = unixMs_()] { return store_->find(id, now); }, std::move(done));
 }
 
-void BlobService::append(const std::string& id, const std::string& owner, uint64_t offset, std::string bytes,
-                         bool last, Done<uint64_t> done) {
+void BlobService::append(const std::string& id, const std::string& owner, const BlobStore::Place& place,
+                         std::string bytes, bool last, Done<uint64_t> done) {
   bytesIn_ += bytes.size();
   run(
-      [this, id, owner, offset, bytes = std::move(bytes), last, now = unixMs_()] {
-        auto appended = store_->append(id, owner, offset, bytes, now);
+      [this, id, owner, place, bytes = std::move(bytes), last, now = unixMs_()] {
+        auto appended = store_->append(id, owner, place, bytes, now);
         // An offset that was wrong is answered with the true one, and changes nothing.
-        if (appended && last && *appended == offset + bytes.size()) appended = store_->settle(id);
+        if (appended && last && *appended == place.offset + bytes.size()) appended = store_->settle(id);
         return appended;
       },
       std::move(done));

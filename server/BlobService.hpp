@@ -41,8 +41,8 @@ class BlobService {
   void create(const std::string& owner, uint64_t size, Done<Created> done);
   void find(const std::string& id, Done<BlobStore::Info> done);
   /// `last`: on stable storage before it is answered.
-  void append(const std::string& id, const std::string& owner, uint64_t offset, std::string bytes, bool last,
-              Done<uint64_t> done);
+  void append(const std::string& id, const std::string& owner, const BlobStore::Place& place,
+              std::string bytes, bool last, Done<uint64_t> done);
   void read(const std::string& id, Done<std::shared_ptr<FileHandle>> done);
   void remove(const std::string& id, const std::string& owner, Done<None> done);
   /// A piece of an open blob.

@@ -211,14 +211,17 @@ Result<BlobStore::Info> BlobStore::find(const std::string& id, int64_t nowMs) co
   return found->second.info;
 }
 
-Result<uint64_t> BlobStore::append(const std::string& id, const std::string& owner, uint64_t offset,
+Result<uint64_t> BlobStore::append(const std::string& id, const std::string& owner, const Place& place,
                                    std::string_view bytes, int64_t nowMs) {
   const auto found = blobs_.find(id);
   if (found == blobs_.end() || found->second.info.expiresMs <= nowMs) return notFound();
   Blob& blob = found->second;
   if (blob.info.owner != owner) return refuse(ErrorCode::Forbidden, "this blob is another user's");
+  const uint64_t offset = place.offset;
   if (offset != blob.info.offset) return blob.info.offset;
-  if (bytes.size() > blob.info.size - offset) {
+  if (bytes.size() > blob.info.size - offset || place.ends.value_or(0) > blob.info.size) {
+    // The blob ends where this request has got to, so all that is behind its beginning is its own.
+    if (!cutBack(id, blob, place.begun)) return failed();
     return refuse(ErrorCode::TooLarge, fmt::format("this blob was announced with {} bytes", blob.info.size));
   }
   if (!bytes.empty()) {
@@ -228,6 +231,19 @@ Result<uint64_t> BlobStore::append(const std::string& id, const std::string& own
   }
   if (blob.info.offset - blob.settled >= settleEvery) return settle(id);
   return blob.info.offset;
+}
+
+/// The number that vouches for the data first.
+bool BlobStore::cutBack(const std::string& id, Blob& blob, uint64_t offset) const {
+  if (offset >= blob.info.offset) return true;
+  if (offset < blob.settled) {
+    const FileHandle info(::open(path(id, infoSuffix).c_str(), O_WRONLY | O_CLOEXEC));
+    if (!info || !writeAll(info.get(), offsetText(offset), 0) || ::fdatasync(info.get()) != 0) return false;
+    blob.settled = offset;
+  }
+  if (::truncate(path(id, dataSuffix).c_str(), static_cast<off_t>(offset)) != 0) return false;
+  blob.info.offset = offset;
+  return true;
 }
 
 /// The data first, then the number that vouches for it.

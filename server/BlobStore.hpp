@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -48,6 +49,16 @@ class BlobStore {
     int64_t expiresMs = 0;
     bool whole() const { return offset == size; }
   };
+  /// Where bytes go that belong to one request.
+  struct Place {
+    Place(uint64_t at)
+        : offset(at), begun(at) {}  // NOLINT(google-explicit-constructor): a request of its own
+    Place(uint64_t at, uint64_t requestBegun, std::optional<uint64_t> requestEnds)
+        : offset(at), begun(requestBegun), ends(requestEnds) {}
+    uint64_t offset;
+    uint64_t begun;                ///< where the request's first byte went
+    std::optional<uint64_t> ends;  ///< behind its last byte, where that is known
+  };
   struct Usage {
     uint64_t bytes = 0;
     size_t blobs = 0;
@@ -61,9 +72,10 @@ class BlobStore {
   signaling::Result<std::string> create(const std::string& owner, uint64_t size, int64_t nowMs);
   /// NotFound also for one that is too old.
   signaling::Result<Info> find(const std::string& id, int64_t nowMs) const;
-  /// Appends bytes that begin at `offset`; nothing happens and the true offset is returned when that is not
-  /// where the blob ends. TooLarge past the announced size. Not yet on stable storage: see settle().
-  signaling::Result<uint64_t> append(const std::string& id, const std::string& owner, uint64_t offset,
+  /// Appends bytes; nothing happens and the true offset is returned when their place is not where the blob
+  /// ends. TooLarge when the request goes past the announced size, and then the blob is as it was before that
+  /// request. Not yet on stable storage: see settle().
+  signaling::Result<uint64_t> append(const std::string& id, const std::string& owner, const Place& place,
                                      std::string_view bytes, int64_t nowMs);
   /// What was appended is on stable storage after this.
   signaling::Result<uint64_t> settle(const std::string& id);
@@ -90,6 +102,7 @@ class BlobStore {
   bool writeInfo(const std::string& id, const Info& info) const;
   void count(const Info& info, bool added);
   void forget(Blobs::iterator blob);
+  bool cutBack(const std::string& id, Blob& blob, uint64_t offset) const;
 
   std::string folder_;
   FileHandle folderHandle_;

@@ -23,6 +23,7 @@ namespace http = boost::beast::http;
 template <typename Stream>
 class HttpSession final : public Session, public std::enable_shared_from_this<HttpSession<Stream>> {
   static constexpr std::chrono::seconds lingerTime{2};
+  static constexpr std::chrono::milliseconds shortLingerTime{200};  ///< while the server ends
   static constexpr size_t drainBytes = 16384;
   static constexpr size_t pieceBytes = 65536;
 
@@ -44,6 +45,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
     });
   }
 
+  /// What waits for the client, be it for the rest of a request, owes it nothing.
   void finish() override {
     if (!responding_) abort();
   }
@@ -102,6 +104,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
     if (rule.streamed) return startUpload(rule.limit);
     parser_.emplace(std::move(*headers_));
     parser_->body_limit(rule.limit);
+    responding_ = false;
     // The deadline is still the one of the whole request: drop by drop wins nothing.
     http::async_read(
         stream_, buffer_, *parser_,
@@ -130,6 +133,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   }
 
   void onBody(beast::error_code error) {
+    responding_ = true;
     if (refuseMalformed(error)) return;
     if (error == beast::error::timeout) ++context_->timedOut;
     if (error) return close();
@@ -174,6 +178,11 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   /// Each piece has the time of a request: slow is allowed, silent is not.
   void readPiece() {
     if (upload_->is_done()) return finishUpload();
+    if (context_->stopping) {
+      sink_.reset();
+      return abort();
+    }
+    responding_ = false;
     expireLater();
     piece_.resize(pieceBytes);
     upload_->get().body().data = piece_.data();
@@ -186,6 +195,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   }
 
   void onPiece(beast::error_code error) {
+    responding_ = true;
     if (error == http::error::need_buffer) error = {};
     if (error) {
       const std::shared_ptr<BodySink> ended = std::move(sink_);
@@ -293,9 +303,15 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   /// Nothing more to send. What the client has sent and nobody wants is read and thrown away for a while: a
   /// socket closed over unread bytes resets the connection, and the answer may never arrive.
   void close() {
+    responding_ = false;
     beast::error_code ignored;
     beast::get_lowest_layer(stream_).socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
-    beast::get_lowest_layer(stream_).expires_after(lingerTime);
+    if (context_->stopping && !bodyPending_) return abort();
+    if (context_->stopping) {
+      beast::get_lowest_layer(stream_).expires_after(shortLingerTime);
+    } else {
+      beast::get_lowest_layer(stream_).expires_after(lingerTime);
+    }
     drain();
   }
 
@@ -324,8 +340,8 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   std::optional<http::response<http::empty_body>> streamed_;
   std::optional<http::response_serializer<http::empty_body>> serializer_;
   std::shared_ptr<BodySource> source_;
-  bool responding_ = false;
-  bool answered_ = false;  ///< the answer is on its way
+  bool responding_ = false;  ///< it is our turn: a request is complete, or refused, and not yet answered
+  bool answered_ = false;    ///< the answer is on its way
 };
 
 }  // namespace sotto::server

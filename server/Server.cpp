@@ -255,7 +255,9 @@ void Server::Impl::stop(const std::string& reason) {
   signaling.service().stop("the server is stopping");
   deadline.expires_after(clientPatience);
   deadline.async_wait([this](boost::system::error_code error) {
-    if (!error) http.abort();
+    if (error) return;
+    logWarning("closing connections that do not end by themselves");
+    http.abort();
   });
   http.stop([this] {
     deadline.cancel();

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import socket
 import unittest
 
@@ -107,6 +108,35 @@ class Blobs(unittest.TestCase):
             self.assertEqual(200, alice.call("DELETE", f"/blobs/{second}")[0])
             self.assertEqual((404, "not_found"), self.code(alice.call("DELETE", f"/blobs/{second}")))
             self.create(2000, alice)
+
+    def test_an_upload_past_the_announced_size_is_refused_whole_and_leaves_the_blob_as_it_was(self):
+        data = os.urandom(3 * MIB)
+        blob = self.create(len(data))
+        self.assertEqual(204, self.append(blob, 0, data[:1000])[0])
+        self.assertEqual((413, "too_large"), self.code(self.append(blob, 1000, data[1000:] + b"x")))
+        self.assertEqual((200, 1000, len(data)), self.progress(blob))
+        # Of a body in chunks nobody knows the length beforehand: more than what is made safe at once comes before it ends.
+        chunks = (data[at:at + 100_000] for at in range(1000, len(data), 100_000))
+        too_long = (chunk for part in (chunks, [b"x"]) for chunk in part)
+        self.assertEqual((413, "too_large"), self.code(self.append(blob, 1000, too_long)))
+        self.assertEqual((200, 1000, len(data)), self.progress(blob))
+        self.server.kill_and_restart()
+        self.alice.refresh_token()
+        self.assertEqual((200, 1000, len(data)), self.progress(blob))
+        chunks = (data[at:at + 100_000] for at in range(1000, len(data), 100_000))
+        self.assertEqual(204, self.append(blob, 1000, chunks)[0])
+        self.assertEqual(data, self.alice.call("GET", f"/blobs/{blob}")[1])
+
+    def test_an_upload_that_stands_still_does_not_hold_up_the_servers_end(self):
+        blob = self.create(100)
+        with socket.create_connection(("127.0.0.1", self.server.http_port)) as connection:
+            connection.sendall(f"PATCH /api/v1/blobs/{blob} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.alice.token}"
+                               "\r\nUpload-Offset: 0\r\nContent-Length: 100\r\n\r\nhalf".encode())
+            self.server.wait_metric("sotto_blob_bytes_received_total", lambda value: value >= 4)
+            self.server.process.send_signal(signal.SIGTERM)
+            self.assertEqual(0, self.server.process.wait(harness.DEADLINE_S))
+        self.server.log.join(harness.DEADLINE_S)
+        self.assertNotIn("do not end by themselves", self.server.log.text())
 
     def test_bad_requests_are_explained(self):
         blob = self.create(10)

@@ -73,6 +73,35 @@ TEST_CASE_METHOD(Fixture, "A blob grows by appending, and can be read once it is
   }
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "A request that goes past a blob's size is refused whole and leaves the blob as it was") {
+  const std::string id = create(3 << 20);
+  REQUIRE(store->append(id, "alice", 0, std::string(1000, 'a'), now) == 1000u);
+  using Place = BlobStore::Place;
+  SECTION("its length was said beforehand: nothing of it is taken") {
+    CHECK(codeOf(store->append(id, "alice", Place(1000, 1000, (3 << 20) + 1), "b", now)) ==
+          ErrorCode::TooLarge);
+  }
+  SECTION("it was not: what was taken is given back, also what was on stable storage already") {
+    // More than what is settled at once.
+    const std::string piece(1'500'000, 'b');
+    REQUIRE(store->append(id, "alice", Place(1000, 1000, std::nullopt), piece, now) == 1'501'000u);
+    CHECK(codeOf(store->append(id, "alice", Place(1'501'000, 1000, std::nullopt), piece + piece, now)) ==
+          ErrorCode::TooLarge);
+  }
+  SECTION("another request has taken its place meanwhile: that one's bytes stay") {
+    REQUIRE(store->append(id, "alice", 1000, std::string(500, 'c'), now) == 1500u);
+    CHECK(store->append(id, "alice", Place(1000, 0, std::nullopt), std::string(4 << 20, 'b'), now) == 1500u);
+    CHECK(store->find(id, now)->offset == 1500);
+    return;
+  }
+  CHECK(store->find(id, now)->offset == 1000);
+  CHECK(store->append(id, "alice", 1000, "x", now) == 1001u);
+  REQUIRE(store->settle(id) == 1001u);
+  open();
+  CHECK(store->find(id, now)->offset == 1001);
+}
+
 TEST_CASE_METHOD(Fixture, "After a crash a blob goes on from what was settled") {
   const std::string settled = create(10);
   const std::string unsettled = create(10);

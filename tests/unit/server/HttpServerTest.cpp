@@ -10,6 +10,7 @@
 #include <catch2/catch.hpp>
 #include <map>
 #include <stdexcept>
+#include <utility>
 
 #include "config/Loader.hpp"
 
@@ -85,9 +86,11 @@ struct Fixture {
   config::Clients clients = config::defaults().clients;
   Handler handler;
   bool metricsThrow = false;
+  std::function<void(std::function<void(std::string)>)> metrics;  ///< in place of what answers at once
   Routes routes{{{},
                  [this](const std::function<void(std::string)>& done) {
                    if (metricsThrow) throw std::logic_error("an error in the program");
+                   if (metrics) return metrics(done);
                    done("sotto_x 1\n");
                  },
                  [] { return std::pair<size_t, size_t>(1, 1); },
@@ -273,6 +276,49 @@ TEST_CASE_METHOD(Fixture,
   runUntil([&] { return second.receive().find("workersReady") != std::string::npos; });
   CHECK(second.received.starts_with("HTTP/1.1 200 "));
   CHECK(counter("handler_faults_total{handler=\"connection\"}") == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a client that stands still in the middle of a request does not hold up the end") {
+  listen();
+  Socket socket(port);
+  SECTION("before its request") {}
+  SECTION("in the headers") {
+    socket.send("GET /healthz HTTP/1.1\r\nHo");
+  }
+  SECTION("in the body") {
+    socket.send("POST /api/token HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{\"n");
+    runUntil([&] { return counter("http_requests_total") == 1; });
+  }
+  SECTION("in a body that has been refused") {
+    socket.send("POST /api/token HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n{");
+    runUntil([&] { return socket.receive().find("413") != std::string::npos; });
+    runUntil([&] { return socket.receive(), socket.ended; });
+  }
+  runUntil([&] { return counter("http_connections") == 1; });
+  bool ended = false;
+  server->stop([&] { ended = true; });
+  io.restart();
+  // All that is ready, and nothing that waits for its time.
+  io.poll();
+  CHECK(ended);
+}
+
+TEST_CASE_METHOD(Fixture, "what is being answered when the end comes is answered before it") {
+  std::function<void(std::string)> later;
+  metrics = [&](std::function<void(std::string)> done) { later = std::move(done); };
+  listen();
+  Socket socket(port);
+  socket.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+  runUntil([&] { return static_cast<bool>(later); });
+  bool ended = false;
+  server->stop([&] { ended = true; });
+  io.restart();
+  io.poll();
+  CHECK_FALSE(ended);
+  std::exchange(later, nullptr)("sotto_x 2\n");
+  runUntil([&] { return ended; });
+  runUntil([&] { return socket.receive(), socket.ended; });
+  CHECK(socket.received.find("sotto_x 2") != std::string::npos);
 }
 
 }  // namespace sotto::server

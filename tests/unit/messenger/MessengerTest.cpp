@@ -94,6 +94,38 @@ TEST_CASE("A message that the server delivers twice is opened once and complaine
   CHECK(world.bob.sent.size() == sent);
 }
 
+TEST_CASE("The first message of a session, delivered twice, is opened once and complained about not at all") {
+  Three world;
+  world.alice.sendText({world.bob.id()}, "once");
+  world.network.now = world.network.now + Messenger::gatherSessions;
+  world.alice.messenger->onTime(world.network.now);
+  REQUIRE(world.network.parcels.size() == 1);
+  const IncomingMessage again = world.network.parcels.front().message;
+  REQUIRE(again.type == EnvelopeType::PreKey);
+  world.network.run();
+  size_t opened = 1;
+  SECTION("at once") {}
+  SECTION("when the session has gone on in both directions") {
+    world.bob.sendText({world.alice.id()}, "thanks");
+    world.network.run();
+    world.alice.sendText({world.bob.id()}, "later");
+    world.network.run();
+    opened = 2;
+  }
+  SECTION("when another session has taken its place") {
+    world.alice.store.archiveSession(world.bob.id());
+    world.alice.sendText({world.bob.id()}, "anew");
+    world.network.run();
+    opened = 2;
+  }
+  const size_t sent = world.bob.sent.size();
+  world.bob.messenger->onMessage(again, world.network.now);
+  world.network.run();
+  CHECK(world.bob.got.size() == opened);
+  CHECK(world.bob.sent.size() == sent);
+  CHECK(world.bob.messenger->counters().duplicates == 1);
+}
+
 TEST_CASE("Two who write to each other at the same time converge on a session") {
   Three world;
   world.alice.sendText({world.bob.id()}, "from alice");

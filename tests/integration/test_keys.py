@@ -373,6 +373,32 @@ class AutomaticKeys(Keys):
                     r" bob +leave of carol +\d+\.0 ", r" alice +join "):
             self.assertRegex(alice.log.text(), row)
 
+    def test_a_room_that_takes_one_suite_is_joined_with_it_and_left_by_whoever_insists_on_another(self):
+        policies = [{"match": "demo", "e2ee": "required", "suites": ["aes256gcm"]}]
+        self.server = self.enter(server(rooms={"policies": policies}))
+        alice = self.join("alice", 16)
+        alice.log.wait_for("connected")
+        stubborn = self.join("carol", 10, "--suite", "duo")
+        self.assertEqual(1, stubborn.finish()[0])
+        self.assertIn("this room takes only frames sealed with aes256gcm; this client has duo, aes128gcm, aes256gcm",
+                      stubborn.log.text())
+        self.assertNotIn("connected", stubborn.log.text())
+        bob = self.finish(self.join("bob", 4, "--suite", "aes256gcm"))
+        for report in (bob, self.finish(alice)):
+            self.assertEqual("aes256gcm", report["suite"])
+            self.assertEqual({"alice", "bob"} - {report["name"]}, {stream["participant"] for stream in report["streams"]})
+            for stream in report["streams"]:
+                self.assertGreater(stream["opened"], 30, stream)
+
+    def test_the_same_with_a_key_that_the_application_hands_out(self):
+        self.server = self.enter(server(rooms={"suites": ["aes128gcm"]}))
+        key = os.urandom(32).hex()
+        alice, bob = (self.join(name, 5, "--key", key) for name in ("alice", "bob"))
+        for client in (alice, bob):
+            report = self.finish(client)
+            self.assertEqual("aes128gcm", report["suite"])
+            self.assertTrue([stream for stream in report["streams"] if stream["opened"] > 30], report["streams"])
+
     def test_a_room_with_encryption_off_seals_nothing(self):
         self.server = self.enter(harness.Server(e2ee="off"))
         alice = self.join("alice", 8)

@@ -51,6 +51,10 @@ class AutomaticKeys final : public e2ee::KeyProvider,
   void connecting() { joining_ = true; }
   /// The answer to join has come: which call it is (`room.call`). After a fresh join joined() follows.
   void setCall(const std::string& callId);
+  void setSuite(frame::Suite suite) override {
+    KeyProvider::setSuite(suite);
+    agreement_.setSuite(suite);
+  }
   /// The session goes on as it was: what came meanwhile is looked at.
   void resumed(base::Timestamp now);
   e2ee::PublishedKeyInfo joined(uint16_t self, const std::vector<e2ee::KeyMember>& others,

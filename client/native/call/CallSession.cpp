@@ -43,7 +43,7 @@ void addLayer(std::vector<LocalLayerStatistics>& layers, const LocalLayerStatist
 std::unique_ptr<e2ee::KeyProvider> externalKeys(CallOptions& options, base::Random& random) {
   if (options.roomSecret.empty()) return nullptr;
   auto keys = std::make_unique<e2ee::ExternalKeyProvider>(e2ee::SecretBytes(options.roomSecret),
-                                                          options.suite, random);
+                                                          options.suite.value_or(frame::Suite::Duo), random);
   std::fill(options.roomSecret.begin(), options.roomSecret.end(), uint8_t{0});
   options.roomSecret.clear();
   return keys;
@@ -117,7 +117,8 @@ class CallSession::Keys final : public KeyLink {
 std::unique_ptr<e2ee::KeyProvider> CallSession::makeKeys() {
   if (auto external = externalKeys(options_, random_)) return external;
   if (options_.device.store == nullptr) return nullptr;
-  auto automatic = std::make_unique<AutomaticKeys>(options_.device, options_.suite, random_, *keyLink_);
+  auto automatic = std::make_unique<AutomaticKeys>(
+      options_.device, options_.suite.value_or(frame::Suite::Duo), random_, *keyLink_);
   automatic_ = automatic.get();
   return automatic;
 }
@@ -423,6 +424,7 @@ CallStatistics CallSession::statistics() const {
   CallStatistics statistics = totals_;
   statistics.state = state_;
   statistics.sealing = keys_ != nullptr;
+  if (keys_) statistics.suite = suite_;
   statistics.streams = remotes_.statistics();
   statistics.framesUnknownSender = remotes_.unknownSender();
   addConnection(statistics);

@@ -107,6 +107,8 @@ class CallSession final {
 
   std::unique_ptr<e2ee::KeyProvider> makeKeys();
   void dropKeys();
+  /// Settles on a suite that the room takes; false when there is none, and then the call has failed.
+  bool settleSuite(const std::vector<std::string>& ofRoom);
 
   // ---- signaling
   uint64_t ask(Asked what);
@@ -170,6 +172,7 @@ class CallSession final {
   std::unique_ptr<Keys> keyLink_;
   AutomaticKeys* automatic_ = nullptr;  ///< keys_, when they are automatic
   std::unique_ptr<e2ee::KeyProvider> keys_;
+  std::optional<frame::Suite> suite_;  ///< chosen among the room's
   std::optional<e2ee::PublishedKeyInfo> publishedKeys_;
   uint16_t selfSender_ = 0;
   struct WaitingData {

@@ -1,6 +1,7 @@
 // The signaling half of CallSession: requests, replies and events of docs/signaling.md.
 #include "client/native/call/CallSession.hpp"
 #include "client/native/call/SlotPlan.hpp"
+#include "client/native/call/SuiteChoice.hpp"
 
 #include <utility>
 
@@ -146,6 +147,7 @@ void CallSession::onJoined(const JoinReply& reply, base::Timestamp now) {
     if (reply.call.empty()) return fail("the server has no key directory: give the room's secret instead");
     automatic_->setCall(reply.call);
   }
+  if (keys_ && !reply.resumed && !settleSuite(reply.suites)) return;
   remotes_.setRoster(reply.roster, now);
   if (!reply.resumed) {
     // A fresh join: another sender number and, with it, a fresh key. The counter goes on.
@@ -168,6 +170,19 @@ void CallSession::onJoined(const JoinReply& reply, base::Timestamp now) {
   } else {
     updateWishes(/*evenIfUnchanged=*/true);
   }
+}
+
+bool CallSession::settleSuite(const std::vector<std::string>& ofRoom) {
+  const auto suite = chooseSuite(options_.suite, ofRoom);
+  if (!suite) {
+    // Goes at once, so that nobody waits for it to come back.
+    socket_.send(makeLeave(ask(Asked::Leave)));
+    fail(suite.error().message);
+    return false;
+  }
+  suite_ = *suite;
+  keys_->setSuite(*suite);
+  return true;
 }
 
 void CallSession::onAnswer(const std::string& sdp, base::Timestamp now) {

@@ -76,7 +76,8 @@ struct CallOptions {
   /// names are those of the token. Without either frames are neither sealed nor opened, for rooms with
   /// end-to-end encryption off.
   CallDevice device;
-  frame::Suite suite = frame::Suite::Duo;  ///< what our own frames are sealed with
+  /// What our own frames are sealed with; unset: the first suite of the room's.
+  std::optional<frame::Suite> suite;
 
   bool microphone = false;           ///< publish an Opus track
   std::optional<VideoTrack> camera;  ///< publish a camera
@@ -222,7 +223,8 @@ struct LocalLayerStatistics {
 
 struct CallStatistics {
   CallState state = CallState::Idle;
-  bool sealing = false;  ///< frames are sealed and opened
+  bool sealing = false;               ///< frames are sealed and opened
+  std::optional<frame::Suite> suite;  ///< of our own frames; unset before the first join, and without sealing
   std::vector<RemoteStreamStatistics> streams;
   std::vector<LocalLayerStatistics> layers;
   base::TimeDelta roundTrip;  ///< from STUN checks; zero when unknown

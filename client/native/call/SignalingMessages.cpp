@@ -114,6 +114,7 @@ base::Expected<JoinReply> parseJoinReply(const Json& object) {
     reply.e2ee = parsePolicy(text(*room, "e2ee"));
     reply.call = text(*room, "call");
     reply.invited = texts(*room, "invited");
+    reply.suites = texts(*room, "suites");
   }
   if (const auto limits = object.find("limits"); limits != object.end() && limits->is_object()) {
     reply.audioSlots = static_cast<uint32_t>(number(*limits, "audioSlots"));

@@ -35,6 +35,7 @@ struct JoinReply {
   uint32_t audioSlots = 0, videoSlots = 0;  ///< the most that the server takes
   std::string call;                         ///< the call's id; empty: a server without a key directory
   std::vector<std::string> invited;         ///< users
+  std::vector<std::string> suites;          ///< that may be used in the room; empty: any
 };
 
 /// Answer to the request `id`: an error, or what the request type brings.

@@ -92,9 +92,11 @@ base::Expected<void> Companions::start(const Stay& stay) {
   std::ostringstream seconds;
   seconds << (stay.to - stay.from).secondsAsDouble();
   std::vector<std::string> words{
-      "sotto-client", "join",    "--server",   call_.server,  "--room",  call_.room,
-      "--name",       stay.name, "--suite",    call_.suite,   "--store", pathOf(index, "device"),
-      "--synthetic",  "180p",    "--duration", seconds.str(), "--json",  pathOf(index, "json")};
+      "sotto-client",       "join",   "--server",   call_.server,  "--room",
+      call_.room,           "--name", stay.name,    "--store",     pathOf(index, "device"),
+      "--synthetic",        "180p",   "--duration", seconds.str(), "--json",
+      pathOf(index, "json")};
+  if (!call_.suite.empty()) words.insert(words.end(), {"--suite", call_.suite});
   if (call_.insecure) words.emplace_back("--insecure");
   if (!call_.caFile.empty()) words.insert(words.end(), {"--ca-file", call_.caFile});
   std::vector<char*> arguments;

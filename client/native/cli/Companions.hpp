@@ -25,7 +25,8 @@ base::Expected<Stay> parseStay(const std::string& text);
 class Companions {
  public:
   struct Call {
-    std::string server, room, suite;
+    std::string server, room;
+    std::string suite;  ///< empty: the first of the room's
     bool insecure = false;
     std::string caFile;
   };

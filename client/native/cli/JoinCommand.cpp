@@ -71,9 +71,10 @@ base::Expected<void> prepareCall(const JoinOptions& options, JoinPlan& plan) {
     return base::fail("--ca-file: " + trusted.error().message);
   }
   plan.call.rateCapBitsPerSecond = options.rateCap;
-  const auto suite = e2ee::suiteFromName(options.suite);
-  if (!suite) return base::fail("--suite " + options.suite + ": expected duo, aes128gcm or aes256gcm");
-  plan.call.suite = *suite;
+  plan.call.suite = e2ee::suiteFromName(options.suite);
+  if (!plan.call.suite && !options.suite.empty()) {
+    return base::fail("--suite " + options.suite + ": expected duo, aes128gcm or aes256gcm");
+  }
   for (const std::string& text : options.wants) {
     auto want = parseWant(text);
     if (!want) return tl::make_unexpected(want.error());
@@ -214,7 +215,7 @@ ExitCode runJoin(const JoinOptions& options) {
   outcome.room = options.room;
   outcome.name = options.name;
   // A room whose encryption is off lets nothing be sealed, whatever was asked for.
-  outcome.suite = sealed && (failure || outcome.statistics.sealing) ? options.suite : "";
+  if (outcome.statistics.suite) outcome.suite = e2ee::suiteName(*outcome.statistics.suite);
   const Verdict verdict = judge(outcome);
   if (outcome.failed) say("the call failed: " + outcome.reason);
   if (outcome.failed && !outcome.everConnected && !sealed) {

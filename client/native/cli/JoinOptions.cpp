@@ -41,9 +41,10 @@ void declareJoinOptions(CLI::App& command, JoinOptions& options) {
       ->excludes(passphrase)
       ->excludes(key)
       ->group("Encryption");
-  command.add_option("--suite", options.suite, "What our frames are sealed with")
+  command
+      .add_option("--suite", options.suite,
+                  "What our frames are sealed with; by default the first suite that the room takes")
       ->check(CLI::IsMember({"duo", "aes128gcm", "aes256gcm"}))
-      ->capture_default_str()
       ->group("Encryption");
 
   command

@@ -35,7 +35,7 @@ struct JoinOptions {
   unsigned temporalLayers = 1;
   std::vector<std::string> wants;  ///< NAME:HEIGHT
   std::optional<uint64_t> rateCap;
-  std::string suite = "duo";
+  std::string suite;  ///< empty: the first of the room's
   std::string recordDirectory;
   double durationSeconds = 0;  ///< 0: until interrupted
   std::string reportFile;      ///< empty or "-": standard output

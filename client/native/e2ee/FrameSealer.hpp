@@ -29,6 +29,11 @@ class FrameSealer {
   explicit FrameSealer(frame::Suite suite, uint64_t firstCounter = 0);
 
   frame::Suite suite() const { return suite_; }
+  /// Another suite needs its key installed anew; the counter goes on.
+  void setSuite(frame::Suite suite) {
+    if (suite != suite_) removeKey();
+    suite_ = suite;
+  }
   /// From the next frame on, seal with `mediaKey` (SK, 32 bytes). Installing a key again is harmless.
   void installKey(KeyId keyId, base::ByteView mediaKey);
   /// Fails closed from here on.

@@ -28,7 +28,7 @@ std::string_view suiteName(frame::Suite suite) {
 }
 
 std::optional<frame::Suite> suiteFromName(std::string_view name) {
-  for (const frame::Suite suite : {frame::Suite::Duo, frame::Suite::Aes128Gcm, frame::Suite::Aes256Gcm}) {
+  for (const frame::Suite suite : allSuites) {
     if (name == suiteName(suite)) return suite;
   }
   return std::nullopt;

@@ -32,6 +32,9 @@ struct PublishedKeyInfo {
   static base::Expected<PublishedKeyInfo> parse(std::string_view suite, std::string_view saltHex);
 };
 
+/// All that we can seal and open with.
+inline constexpr frame::Suite allSuites[] = {frame::Suite::Duo, frame::Suite::Aes128Gcm,
+                                             frame::Suite::Aes256Gcm};
 /// "duo", "aes128gcm", "aes256gcm", as in signaling and on the command line.
 std::string_view suiteName(frame::Suite suite);
 std::optional<frame::Suite> suiteFromName(std::string_view name);
@@ -61,6 +64,10 @@ class KeyProvider {
   /// The same keys, for data messages.
   DataSealer& dataSealer() { return dataSealer_; }
   DataOpener& dataOpener() { return dataOpener_; }
+
+  /// What our own frames are sealed with from now on. To be called before joined(), whose keys are of that
+  /// suite.
+  virtual void setSuite(frame::Suite suite) { sealer_.setSuite(suite); }
 
   /// We have joined afresh (not: resumed) under `self`, among these. Returns what to publish. From here on
   /// the sealer works.

@@ -120,7 +120,7 @@ test("addresses give options, and strange values their defaults", () => {
   const defaults = readOptions("", "");
   assert.equal(defaults.room, "demo");
   assert.equal(defaults.passphrase, undefined);
-  assert.equal(readOptions("?suite=toString", "").suite, "duo");
+  assert.equal(readOptions("?suite=toString", "").suite, undefined);
 });
 
 test("the invite link carries room and key, the key in the fragment only", () => {

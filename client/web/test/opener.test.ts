@@ -134,11 +134,11 @@ test("external keys agree between two members and differ for every sender and jo
   const secret = await stretchPassphrase("correct horse", "demo");
   const alice = new ExternalKeyProvider(secret);
   const bob = new ExternalKeyProvider(await stretchPassphrase("correct horse", "demo"));
-  const mine = await alice.ownKey(3);
+  const mine = await alice.ownKey(3, "duo");
   const theirs = await bob.memberKey(3, JSON.parse(JSON.stringify(mine.published)));
   assert.deepEqual(theirs, mine.key);
   assert.notDeepEqual((await bob.memberKey(4, mine.published))!.sk, mine.key.sk);
-  assert.notDeepEqual((await alice.ownKey(3)).key.sk, mine.key.sk);
+  assert.notDeepEqual((await alice.ownKey(3, "duo")).key.sk, mine.key.sk);
   assert.notDeepEqual(await stretchPassphrase("correct horse", "other room"), secret);
 });
 

@@ -66,8 +66,8 @@ async function through(
 
 async function keysFor(sender: number, passphrase = "secret"): Promise<{ keys: FrameKeys; published: unknown }> {
   const keys = new FrameKeys();
-  keys.setPassphrase(passphrase, "demo", "duo");
-  return { keys, published: await keys.takeOwnKey(sender) };
+  keys.setPassphrase(passphrase, "demo");
+  return { keys, published: await keys.takeOwnKey(sender, "duo") };
 }
 
 const noTransformer = {} as Transformer;

@@ -59,7 +59,7 @@ class Bench : public SignalingSocket, public CallObserver {
                         {"name", "A"},
                         {"sender", 1},
                         {"tracks", {{{"source", "camera"}, {"kind", "video"}, {"muted", false}}}}}})},
-         {"room", {{"e2ee", "required"}}},
+         {"room", {{"e2ee", "required"}, {"suites", suites}}},
          {"limits", {{"audioSlots", 8}, {"videoSlots", 24}}}});
   }
   void acceptOffer(rtc::ServerPeer& peer) {
@@ -108,6 +108,7 @@ class Bench : public SignalingSocket, public CallObserver {
   std::vector<CallState> states;
   std::vector<std::string> warnings;
   std::string lastReason;
+  Json suites = Json::array({"duo", "aes128gcm", "aes256gcm"});  ///< that the room takes
   int opened = 0, closed = 0;
   CallSession session;
 };
@@ -137,6 +138,27 @@ TEST_CASE("A call joins, offers its tracks and slots, and asks for what it wants
   CHECK(bench.session.state() == CallState::Connected);
   CHECK(bench.states ==
         std::vector{CallState::Connecting, CallState::Joining, CallState::Negotiating, CallState::Connected});
+}
+
+TEST_CASE("A call seals with a suite of the room's, and leaves before any media where there is none") {
+  Bench bench;
+  SECTION("the first of them") {
+    bench.suites = {"aes256gcm", "duo"};
+    bench.start();
+    bench.acceptJoin();
+    CHECK(bench.last("offer")["e2ee"]["suite"] == "aes256gcm");
+    CHECK(bench.session.statistics().suite == frame::Suite::Aes256Gcm);
+  }
+  SECTION("none that we have") {
+    bench.suites = {"aes512gcm"};
+    bench.start();
+    bench.acceptJoin();
+    bench.last("leave");
+    CHECK(bench.session.state() == CallState::Failed);
+    CHECK_THAT(bench.lastReason, Catch::Contains("aes512gcm") && Catch::Contains("this client has duo"));
+    CHECK(bench.closed == 1);
+    CHECK_FALSE(bench.session.statistics().suite);
+  }
 }
 
 TEST_CASE("A refused join fails the call with the server's words") {

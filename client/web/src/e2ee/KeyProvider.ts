@@ -23,7 +23,7 @@ export interface MediaKey {
 /** Hands out media keys: one for sealing, one for each other sender. */
 export interface KeyProvider {
   /** The own key for this join, and what to publish so that others can derive it. */
-  ownKey(sender: number): Promise<{ key: MediaKey; published: PublishedKeys }>;
+  ownKey(sender: number, suite: SuiteName): Promise<{ key: MediaKey; published: PublishedKeys }>;
   /** The key of another sender from what it published; undefined when that cannot be used. */
   memberKey(sender: number, published: unknown): Promise<MediaKey | undefined>;
 }
@@ -47,16 +47,13 @@ export async function stretchPassphrase(passphrase: string, room: string): Promi
 
 /** External keys: one secret for the room, handed over by the application; every SK is derived from it. */
 export class ExternalKeyProvider implements KeyProvider {
-  constructor(
-    private readonly secret: Bytes,
-    private readonly suite: SuiteName = "duo",
-  ) {}
+  constructor(private readonly secret: Bytes) {}
 
-  async ownKey(sender: number): Promise<{ key: MediaKey; published: PublishedKeys }> {
+  async ownKey(sender: number, suite: SuiteName): Promise<{ key: MediaKey; published: PublishedKeys }> {
     const salt = crypto.getRandomValues(new Uint8Array(16));
     return {
-      key: await this.derive(sender, SUITES[this.suite], salt),
-      published: { suite: this.suite, salt: toHex(salt) },
+      key: await this.derive(sender, SUITES[suite], salt),
+      published: { suite, salt: toHex(salt) },
     };
   }
 

@@ -19,6 +19,7 @@ import { type CallKeys, type CallKeysHost } from "./CallKeys.ts";
 import { type KeyAction, type RotationReport } from "./KeyActions.ts";
 import { MediaKeyAgreement } from "./MediaKeyAgreement.ts";
 import { Security } from "./Security.ts";
+import { chooseSuite } from "./suiteChoice.ts";
 
 export interface AutomaticKeysOptions {
   readonly self: DeviceId;
@@ -27,7 +28,8 @@ export interface AutomaticKeysOptions {
   readonly directory: Directory;
   readonly registration: DeviceRegistration;
   readonly worker: FrameWorker;
-  readonly suite: SuiteName;
+  /** What to seal with; undefined: the first of the room's. */
+  readonly suite: SuiteName | undefined;
   readonly clock?: Clock;
 }
 
@@ -50,9 +52,9 @@ export class AutomaticKeys implements CallKeys, MessengerObserver {
   private switched: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: AutomaticKeysOptions) {
-    const { self, device, store, directory, worker, suite } = options;
+    const { self, device, store, directory, worker } = options;
     this.clock = options.clock ?? pageClock;
-    this.agreement = new MediaKeyAgreement(SUITES[suite]);
+    this.agreement = new MediaKeyAgreement(SUITES.duo);
     this.mailbox = new SocketMailbox((type, fields) =>
       this.host === undefined
         ? Promise.reject(new RequestError("connection_lost", "Not connected."))
@@ -84,10 +86,12 @@ export class AutomaticKeys implements CallKeys, MessengerObserver {
   }
 
   async joined(reply: JoinReply, fresh: boolean): Promise<object> {
-    const { call, invited = [] } = reply.room;
+    const { call, invited = [], suites } = reply.room;
+    const suite = chooseSuite(this.options.suite, suites);
     if (call === undefined) throw new RequestError("no_key_directory", "This server has no key directory.");
     this.call = call;
     if (fresh) {
+      this.agreement.setSuite(SUITES[suite]);
       const members = reply.roster
         .filter(({ id }) => id !== reply.self.id)
         .map((participant) => ({ sender: participant.sender, device: deviceOf(participant) }));
@@ -98,7 +102,7 @@ export class AutomaticKeys implements CallKeys, MessengerObserver {
     await this.mailbox.attach();
     void this.setInvited(invited);
     void this.options.registration.renewIfDue(Date.now()).catch(() => undefined);
-    return { suite: this.options.suite, keys: "automatic" };
+    return { suite, keys: "automatic" };
   }
 
   memberSeen(participant: ParticipantInfo, before: ParticipantInfo | undefined): void {

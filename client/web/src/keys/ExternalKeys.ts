@@ -4,10 +4,12 @@ import type { PublishedKeys, SuiteName } from "../e2ee/KeyProvider.ts";
 import type { FrameWorker } from "../rtc/FrameWorker.ts";
 import type { JoinReply, ParticipantInfo } from "../signaling/messages.ts";
 import type { CallKeys, CallKeysHost } from "./CallKeys.ts";
+import { chooseSuite } from "./suiteChoice.ts";
 
 /** Joins close together make one forced key frame, ms. */
 const KEY_FRAME_DELAY_MS = 250;
 
+/** `suite`: what to seal with; undefined: the first of the room's. */
 export class ExternalKeys implements CallKeys {
   readonly security = undefined;
   readonly messages = undefined;
@@ -19,17 +21,18 @@ export class ExternalKeys implements CallKeys {
     private readonly worker: FrameWorker,
     passphrase: string,
     room: string,
-    suite: SuiteName,
+    private readonly suite: SuiteName | undefined,
   ) {
-    worker.setPassphrase(passphrase, room, suite);
+    worker.setPassphrase(passphrase, room);
   }
 
   connect(host: CallKeysHost): void {
     this.host = host;
   }
 
-  async joined({ self }: JoinReply, fresh: boolean): Promise<PublishedKeys> {
-    if (fresh || this.published === undefined) this.published = this.worker.takeOwnKey(self.sender);
+  async joined({ self, room }: JoinReply, fresh: boolean): Promise<PublishedKeys> {
+    const suite = chooseSuite(this.suite, room.suites);
+    if (fresh || this.published === undefined) this.published = this.worker.takeOwnKey(self.sender, suite);
     return this.published;
   }
 

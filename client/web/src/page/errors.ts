@@ -15,7 +15,6 @@ const TEXTS: Record<string, { title: string; text: string }> = {
     title: "This browser cannot seal",
     text: "The room takes end-to-end encrypted participants only. Use a current Chromium, Firefox or Safari.",
   },
-  suite_not_allowed: { title: "Encryption suite refused", text: "The room does not take the chosen encryption suite." },
   unsupported_version: { title: "This page is out of date", text: "The server has been updated. Reload the page." },
   media_unavailable: { title: "No media at the moment", text: "The server has no capacity for media right now. Try again." },
   no_key_directory: {
@@ -49,6 +48,7 @@ export function explainError(error: unknown): { title: string; text: string } {
     if (error.code === "bad_server_address") return { title: "No server to talk to", text: error.message };
     const known = TEXTS[error.code];
     if (known !== undefined) return known;
+    if (error.code === "suite_not_allowed") return { title: "Encryption suite refused", text: error.message };
     return { title: "Something went wrong", text: `${error.message} (${error.code})` };
   }
   return { title: "Something went wrong", text: error instanceof Error ? error.message : String(error) };

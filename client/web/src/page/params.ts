@@ -14,7 +14,8 @@ export interface PageOptions {
   readonly passphrase: string | undefined;
   /** Name of the account in development mode; undefined: drawn by the page and kept. */
   readonly account: string | undefined;
-  readonly suite: SuiteName;
+  /** What to seal with; undefined: the first that the room takes. */
+  readonly suite: SuiteName | undefined;
   readonly codec: "vp8" | "vp9";
   readonly audioSlots: number;
   readonly videoSlots: number;
@@ -48,7 +49,7 @@ export function readOptions(search: string, fragment: string): PageOptions {
     token: secrets.get("token") ?? query.get("token") ?? undefined,
     passphrase: secrets.get("key") || undefined,
     account: query.get("account")?.trim() || undefined,
-    suite: isSuiteName(suite) ? suite : "duo",
+    suite: isSuiteName(suite) ? suite : undefined,
     codec: oneOf(query.get("codec"), ["vp8", "vp9"]),
     audioSlots: whole(query.get("audioSlots"), 8, 0, 32),
     videoSlots: whole(query.get("videoSlots"), 12, 0, 64),

@@ -45,15 +45,15 @@ export class FrameWorker {
     end.transform = new RTCRtpScriptTransform(this.worker, options);
   }
 
-  setPassphrase(passphrase: string, room: string, suite: SuiteName): void {
-    this.post({ type: "passphrase", passphrase, room, suite });
+  setPassphrase(passphrase: string, room: string): void {
+    this.post({ type: "passphrase", passphrase, room });
   }
 
   /** Draws the own key of a fresh join; what comes back is published with the media. */
-  takeOwnKey(sender: number): Promise<PublishedKeys> {
+  takeOwnKey(sender: number, suite: SuiteName): Promise<PublishedKeys> {
     return new Promise((resolve) => {
       this.waiting.set(sender, resolve);
-      this.post({ type: "own", sender });
+      this.post({ type: "own", sender, suite });
     });
   }
 

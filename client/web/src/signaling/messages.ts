@@ -40,6 +40,8 @@ export interface JoinReply {
     readonly call?: string;
     /** Users who are invited and not here. */
     readonly invited?: readonly string[];
+    /** That may be used in the room; absent: any. */
+    readonly suites?: readonly string[];
   };
   readonly limits: { readonly audioSlots: number; readonly videoSlots: number; readonly messageBytes: number };
 }

@@ -78,17 +78,17 @@ export class FrameKeys {
     });
   }
 
-  setPassphrase(passphrase: string, room: string, suite: SuiteName): void {
+  setPassphrase(passphrase: string, room: string): void {
     this.watch = undefined;
-    this.provider = stretchPassphrase(passphrase, room).then((secret) => new ExternalKeyProvider(secret, suite));
+    this.provider = stretchPassphrase(passphrase, room).then((secret) => new ExternalKeyProvider(secret));
   }
 
   /** Draws the own key for a fresh join. Until it is there, every frame is dropped. */
-  takeOwnKey(sender: number): Promise<PublishedKeys> {
+  takeOwnKey(sender: number, suite: SuiteName): Promise<PublishedKeys> {
     this.sealer = undefined;
     this.data.use(undefined);
     return this.inOrder(async () => {
-      const { key, published } = await (await this.requireProvider()).ownKey(sender);
+      const { key, published } = await (await this.requireProvider()).ownKey(sender, suite);
       this.sealer = await SFrameSealer.create(key.suite, key.sk, key.id);
       this.data.use(key);
       return published;

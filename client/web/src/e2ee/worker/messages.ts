@@ -27,9 +27,9 @@ export type TransformOptions = SendOptions | ReceiveOptions;
 
 export type ToWorker =
   /** The room's passphrase; stretched once. */
-  | { readonly type: "passphrase"; readonly passphrase: string; readonly room: string; readonly suite: SuiteName }
+  | { readonly type: "passphrase"; readonly passphrase: string; readonly room: string }
   /** A fresh join: draw a new own key. Answered by `published`. */
-  | { readonly type: "own"; readonly sender: number }
+  | { readonly type: "own"; readonly sender: number; readonly suite: SuiteName }
   /** What another participant has published; sent again only when it changes. */
   | { readonly type: "member"; readonly sender: number; readonly published: unknown }
   | { readonly type: "member-gone"; readonly sender: number }

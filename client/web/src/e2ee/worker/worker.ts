@@ -57,11 +57,11 @@ function pipe(transformer: Transformer, transform: ReturnType<typeof sendTransfo
 scope.onmessage = ({ data }) => {
   switch (data.type) {
     case "passphrase":
-      keys.setPassphrase(data.passphrase, data.room, data.suite);
+      keys.setPassphrase(data.passphrase, data.room);
       break;
     case "own": {
-      const { sender } = data;
-      keys.takeOwnKey(sender).then((published) => post({ type: "published", sender, published }), fail);
+      const { sender, suite } = data;
+      keys.takeOwnKey(sender, suite).then((published) => post({ type: "published", sender, published }), fail);
       break;
     }
     case "member":

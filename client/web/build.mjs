@@ -37,8 +37,13 @@ async function forNode(source, suffix) {
   await rm(join(folder, outdir), { recursive: true, force: true });
   const files = (await readdir(join(folder, source))).filter((name) => name.endsWith(suffix));
   const entryPoints = files.map((name) => `${source}/${name}`);
-  // Node 18 has WebCrypto, but not as a global.
-  const banner = { js: 'globalThis.crypto ??= (await import("node:crypto")).webcrypto;' };
+  // Node 18 has WebCrypto and File, but not as globals.
+  const globals = [
+    'crypto ??= (await import("node:crypto")).webcrypto',
+    "CryptoKey ??= globalThis.crypto.CryptoKey",
+    'File ??= (await import("node:buffer")).File',
+  ];
+  const banner = { js: globals.map((each) => `globalThis.${each};`).join("\n") };
   await build({ ...shared, platform: "node", outdir, entryPoints, banner, sourcemap: "inline", outExtension: { ".js": ".mjs" } });
 }
 

@@ -208,6 +208,46 @@ async function native(context) {
   }
 }
 
+/**
+ * Somebody leaves a call of both browsers and the native client: all fresh keys and their receipts go over the data channels,
+ * from everybody to everybody.
+ */
+async function keysOverDataChannels({ bin, server, people, folder, media }) {
+  const max = people[2];
+  const staying = others(people, max);
+  const client = new NativeClient(bin, server, { room: ROOM, name: "Ned", key: null, media, folder, seconds: 25 });
+  try {
+    for (const person of staying) {
+      await person.sees("everybody's data channel", ({ dataOpen, participants }) =>
+        dataOpen && participants.length === people.length && participants.every(({ data }) => data));
+      await person.sees("Ned sealed", (state) => participant(state, "Ned")?.e2ee === "sealed");
+    }
+    const before = await Promise.all(staying.map(async (person) => (await person.snapshot()).keyMessages));
+    await leave(max);
+    // Each of the three others and Ned, a key and a receipt, both ways.
+    const expected = 2 * staying.length;
+    const told = [];
+    for (const [i, person] of staying.entries()) {
+      const { keyMessages: after } = await person.sees("keys over the data channel", ({ keyMessages }) =>
+        keyMessages.sentDirect - before[i].sentDirect >= expected && keyMessages.openedDirect - before[i].openedDirect >= expected);
+      assert.equal(after.refusedDirect, 0, `${person.name} was sent what is no key message`);
+      told.push(`${person.name} ${after.sentDirect - before[i].sentDirect} out, ${after.openedDirect - before[i].openedDirect} in`);
+    }
+    const { keys } = await client.finish();
+    const { sentDirect, openedDirect, refusedDirect } = keys.messages;
+    assert.ok(sentDirect >= expected && openedDirect >= expected, `natively: ${JSON.stringify(keys.messages)}`);
+    assert.equal(refusedDirect, 0);
+    const { liveAfterMs } = keys.rotations.find(({ reason }) => reason === "leave");
+    await comeBack(max);
+    await everybodyTogether(people);
+    return `${told.join("; ")}; natively ${sentDirect} out, ${openedDirect} in, live after ${liveAfterMs} ms`;
+  } catch (error) {
+    throw new Error(`${client.output}\n${error.message}`, { cause: error });
+  } finally {
+    client.stop();
+  }
+}
+
 /** Two tabs of one browser: each is somebody else, but one account is in one place only. */
 async function tabs({ chromium, server, people }) {
   // The others make room: eight pages are too many for two cores.
@@ -297,6 +337,11 @@ export const keyScenarios = [
     name: "keys: the native client agrees on keys with browsers, has the same code, and is sent a file",
     skip: ({ bin }) => (NativeClient.available(bin) ? undefined : "sotto-client is not built"),
     run: native,
+  },
+  {
+    name: "keys: of both browsers and the native client, over the data channels from everybody to everybody",
+    skip: ({ bin }) => (NativeClient.available(bin) ? undefined : "sotto-client is not built"),
+    run: keysOverDataChannels,
   },
   { name: "keys: a changed identity is shown, and blocked until accepted", run: changedIdentity },
   {

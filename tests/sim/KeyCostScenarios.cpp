@@ -16,18 +16,20 @@ using client::e2ee::RotationReport;
 /// 100 ms there and back.
 constexpr auto oneWay = TimeDelta::millis(50);
 
-ClientSettings member(size_t number) {
+ClientSettings member(size_t number, bool data) {
   ClientSettings settings = viewer("Member " + std::to_string(number), network(0, oneWay));
   settings.automaticKeys = true;
   settings.audioSlots = 1;
   settings.videoSlots = 0;
   settings.signalingDelay = oneWay;
+  settings.data = data;
   return settings;
 }
 
 /// Sums over all members, and what the process has computed.
 struct Totals {
   uint64_t messages = 0, envelopes = 0, bytes = 0, webSocket = 0, webSocketBytes = 0, directory = 0;
+  uint64_t direct = 0, fellBack = 0;
   std::clock_t cpu = 0;
 
   static Totals of(Simulation& simulation) {
@@ -40,6 +42,9 @@ struct Totals {
       sum.webSocket += client->signalingMessages();
       sum.webSocketBytes += client->signalingBytes();
       sum.directory += client->device().directory.requests;
+      const auto ways = client->keys().messageStatistics();
+      sum.direct += ways.sentDirect;
+      sum.fellBack += ways.fellBack;
     }
     sum.cpu = std::clock();
     return sum;
@@ -49,10 +54,14 @@ struct Totals {
 void print(const char* what, size_t members, const Totals& from, const Totals& to, int64_t tookMs) {
   const auto cpu = static_cast<int64_t>(to.cpu - from.cpu) * 1'000 / CLOCKS_PER_SEC;
   std::printf(
-      "%-6s %4zu members: %6llu sends %7llu envelopes %9llu sealed bytes, WebSocket %7llu messages "
-      "%10llu bytes, directory %5llu, done after %5lld ms, CPU of all %6lld ms\n",
+      "%-6s %4zu members: %6llu sends %7llu envelopes (%llu over data channels, %llu of them again) %9llu "
+      "sealed "
+      "bytes, WebSocket %7llu messages %10llu bytes, directory %5llu, done after %5lld ms, CPU of all %6lld "
+      "ms\n",
       what, members, static_cast<unsigned long long>(to.messages - from.messages),
       static_cast<unsigned long long>(to.envelopes - from.envelopes),
+      static_cast<unsigned long long>(to.direct - from.direct),
+      static_cast<unsigned long long>(to.fellBack - from.fellBack),
       static_cast<unsigned long long>(to.bytes - from.bytes),
       static_cast<unsigned long long>(to.webSocket - from.webSocket),
       static_cast<unsigned long long>(to.webSocketBytes - from.webSocketBytes),
@@ -93,7 +102,8 @@ bool everybodyHasEveryKey(Simulation& simulation, size_t members) {
 }
 
 /// A call of `members`: all but one set it up at once, the last one joins, and leaves again.
-void runCall(size_t members) {
+void runCall(size_t members, bool data) {
+  std::printf("%s data channels\n", data ? "with" : "without");
   Simulation simulation(members);
   for (size_t i = 1; i <= members; ++i) simulation.device("Member " + std::to_string(i), oneWay);
   simulation.runFor(TimeDelta::seconds(2));
@@ -102,7 +112,7 @@ void runCall(size_t members) {
   Totals before;
   before.cpu = std::clock();
   const Timestamp start = simulation.now();
-  for (size_t i = 1; i <= first; ++i) simulation.join(member(i));
+  for (size_t i = 1; i <= first; ++i) simulation.join(member(i, data));
   REQUIRE(
       simulation.runUntil([&] { return everybodyHasEveryKey(simulation, first); }, TimeDelta::seconds(30)));
   print("set up", first, before, Totals::of(simulation), (simulation.now() - start).ms());
@@ -110,7 +120,7 @@ void runCall(size_t members) {
 
   before = Totals::of(simulation);
   const Timestamp joining = simulation.now();
-  SimClient& newcomer = simulation.join(member(members));
+  SimClient& newcomer = simulation.join(member(members, data));
   REQUIRE(simulation.runUntil(
       [&] {
         return settled(simulation, RotationReport::Reason::Join, members) &&
@@ -147,11 +157,16 @@ void runCall(size_t members) {
 
 TEST_CASE(
     "When one of a hundred leaves, with 100 ms there and back, the new keys are live within five seconds") {
-  runCall(100);
+  runCall(100, /*data=*/false);
+}
+
+TEST_CASE("When one of a hundred leaves and all have data channels, the new keys are live no later") {
+  runCall(100, /*data=*/true);
 }
 
 TEST_CASE("Keys for 3, 8 and 32 members: a join and a leave are acknowledged by all") {
-  for (const size_t members : {3u, 8u, 32u}) runCall(members);
+  const bool data = GENERATE(false, true);
+  for (const size_t members : {3u, 8u, 32u}) runCall(members, data);
 }
 
 }  // namespace sotto::sim

@@ -20,6 +20,7 @@ constexpr auto longestRotationGap = TimeDelta::millis(300);
 ClientSettings keyed(ClientSettings settings) {
   settings.automaticKeys = true;
   settings.layers = 1;
+  settings.data = true;
   return settings;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/native/e2ee/messenger/DirectMessage.hpp"
+
 namespace sotto::client::call {
 
 using base::Timestamp;
@@ -16,7 +18,8 @@ AutomaticKeys::AutomaticKeys(const CallDevice& device, frame::Suite suite, base:
       directory_(*device.directory),
       registration_(*device.store, *device.storage, *device.directory, random),
       agreement_(random, suite),
-      messenger_(*device.store, *device.storage, *device.directory, *this, random, *this) {}
+      messenger_(*device.store, *device.storage, *device.directory, *this, random, *this),
+      ways_(*this) {}
 
 AutomaticKeys::~AutomaticKeys() = default;
 
@@ -43,7 +46,9 @@ PublishedKeyInfo AutomaticKeys::joined(uint16_t self, const std::vector<KeyMembe
   now_ = now;
   std::vector<MediaKeyAgreement::Member> members;
   connected_.clear();
+  ways_.reset();
   for (const KeyMember& other : others) {
+    reach(other);
     members.push_back({other.sender, other.device});
     connected_[other.sender] = other.connected;
   }
@@ -54,8 +59,17 @@ PublishedKeyInfo AutomaticKeys::joined(uint16_t self, const std::vector<KeyMembe
   return {sealer().suite(), std::nullopt};
 }
 
+void AutomaticKeys::reach(const KeyMember& member) {
+  if (member.data) {
+    ways_.reachable(member.sender, member.device);
+  } else {
+    ways_.unreachable(member.sender, now_);
+  }
+}
+
 void AutomaticKeys::memberPresent(const KeyMember& member, Timestamp now) {
   now_ = now;
+  reach(member);
   agreement_.memberJoined({member.sender, member.device}, now);
   const auto [known, fresh] = connected_.try_emplace(member.sender, member.connected);
   if (!fresh && !std::exchange(known->second, member.connected) && member.connected) {
@@ -67,6 +81,7 @@ void AutomaticKeys::memberPresent(const KeyMember& member, Timestamp now) {
 void AutomaticKeys::memberLeft(uint16_t sender, Timestamp now) {
   now_ = now;
   connected_.erase(sender);
+  ways_.gone(sender);
   agreement_.memberLeft(sender, now);
   act();
 }
@@ -89,6 +104,7 @@ void AutomaticKeys::left() {
   stopSealing();
   early_.clear();
   listing_ = {};
+  ways_.reset();
 }
 
 // ---- the invited ------------------------------------------------------------------------------------
@@ -184,6 +200,32 @@ void AutomaticKeys::onMessage(IncomingMessage message, Timestamp now) {
   act();
 }
 
+void AutomaticKeys::onDirect(uint16_t origin, base::ByteView payload, Timestamp now) {
+  now_ = now;
+  // Whose it is, the session says that opens it: the number only tells which session to try.
+  const auto member = agreement_.members().find(origin);
+  auto message = member == agreement_.members().end() ? tl::make_unexpected(DirectMessageError::NotForThisWay)
+                                                      : decodeDirect(payload, member->second);
+  if (!message) {
+    ++refusedDirect_;
+    return;
+  }
+  messenger_.onMessage(std::move(*message), now);
+  act();
+}
+
+void AutomaticKeys::channelLost(Timestamp now) {
+  now_ = now;
+  ways_.channelLost(now);
+  act();
+}
+
+KeyMessageStatistics AutomaticKeys::messageStatistics() const {
+  const MessageWays::Counters& sent = ways_.counters();
+  return {sent.sentDirect,   sent.sentBySocket,   sent.fellBack, sent.receiptsRepeated,
+          sent.openedDirect, sent.openedBySocket, sent.repeated, refusedDirect_};
+}
+
 void AutomaticKeys::outcome(const std::function<void(SendOutcome)>& done, const SendOutcome& outcome,
                             Timestamp now) {
   now_ = now;
@@ -255,7 +297,27 @@ void AutomaticKeys::onMessengerWarning(const std::string& message) {
 }
 
 void AutomaticKeys::send(OutgoingMessage message, std::function<void(SendOutcome)> done) {
+  ways_.send(std::move(message), std::move(done), now_);
+}
+
+void AutomaticKeys::arrived(const DeviceId& by, const MessageId& id) {
+  ways_.arrived(by, id, now_);
+}
+
+void AutomaticKeys::came(const IncomingMessage& message, bool again) {
+  ways_.came(message, again, now_);
+}
+
+void AutomaticKeys::sendBySocket(OutgoingMessage message, std::function<void(SendOutcome)> done) {
   link_.sendMessage(std::move(message), std::move(done));
+}
+
+bool AutomaticKeys::sendDirect(uint16_t sender, base::ByteView payload) {
+  return link_.sendDirect(sender, payload, now_);
+}
+
+base::TimeDelta AutomaticKeys::roundTrip() const {
+  return link_.roundTrip();
 }
 
 void AutomaticKeys::acknowledge(uint64_t upTo) {
@@ -267,6 +329,7 @@ void AutomaticKeys::acknowledge(uint64_t upTo) {
 void AutomaticKeys::onTime(Timestamp now) {
   now_ = now;
   if (auto listed = std::exchange(listed_, std::nullopt)) agreement_.setInvited(*listed, now);
+  ways_.onTime(now);
   messenger_.onTime(now);
   agreement_.onTime(now);
   act();
@@ -274,7 +337,7 @@ void AutomaticKeys::onTime(Timestamp now) {
 
 Timestamp AutomaticKeys::nextDeadline() const {
   if (listed_) return Timestamp::minusInfinity();
-  return std::min(messenger_.nextDeadline(), agreement_.nextDeadline());
+  return std::min({ways_.nextDeadline(), messenger_.nextDeadline(), agreement_.nextDeadline()});
 }
 
 std::optional<signal::CallCode> AutomaticKeys::callCode() const {

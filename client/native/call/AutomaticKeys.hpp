@@ -12,6 +12,7 @@
 #include "client/native/e2ee/KeyProvider.hpp"
 #include "client/native/e2ee/keys/MediaKeyAgreement.hpp"
 #include "client/native/e2ee/messenger/DeviceRegistration.hpp"
+#include "client/native/e2ee/messenger/MessageWays.hpp"
 #include "client/native/e2ee/messenger/Messenger.hpp"
 #include "client/native/e2ee/signal/CallCode.hpp"
 
@@ -22,6 +23,10 @@ class KeyLink {
  public:
   virtual ~KeyLink() = default;
   virtual void sendMessage(e2ee::OutgoingMessage message, std::function<void(e2ee::SendOutcome)> done) = 0;
+  /// A key message or receipt to this participant's data channel; false when it cannot go there.
+  virtual bool sendDirect(uint16_t sender, base::ByteView payload, base::Timestamp now) = 0;
+  /// Between us and the server; zero when unknown.
+  virtual base::TimeDelta roundTrip() const = 0;
   virtual void acknowledgeMessages(uint64_t upTo) = 0;
   /// The next frame of every layer has to be a key frame.
   virtual void keyFramesNeeded() = 0;
@@ -37,7 +42,8 @@ class KeyLink {
 
 class AutomaticKeys final : public e2ee::KeyProvider,
                             private e2ee::MessengerObserver,
-                            private e2ee::MessageTransport {
+                            private e2ee::MessageTransport,
+                            private e2ee::MessageCarrier {
  public:
   /// Key messages of calls that we have not heard of yet, kept for a moment.
   static constexpr size_t maxEarly = 512;
@@ -70,6 +76,10 @@ class AutomaticKeys final : public e2ee::KeyProvider,
 
   // ---- messages
   void onMessage(e2ee::IncomingMessage message, base::Timestamp now);
+  /// A data message of kind 1 has come, of the participant `origin` as the server says.
+  void onDirect(uint16_t origin, base::ByteView payload, base::Timestamp now);
+  /// Our data channel is gone.
+  void channelLost(base::Timestamp now);
   /// The server has answered to a message that was sent through the link.
   void outcome(const std::function<void(e2ee::SendOutcome)>& done, const e2ee::SendOutcome& outcome,
                base::Timestamp now);
@@ -85,6 +95,7 @@ class AutomaticKeys final : public e2ee::KeyProvider,
   const e2ee::MediaKeyAgreement& agreement() const { return agreement_; }
   const e2ee::Messenger& messenger() const { return messenger_; }
   e2ee::Messenger& messenger() { return messenger_; }
+  KeyMessageStatistics messageStatistics() const;
 
  private:
   struct Early {
@@ -107,6 +118,7 @@ class AutomaticKeys final : public e2ee::KeyProvider,
   void carryOut(e2ee::AskForKey& action);
   void carryOut(e2ee::WaitingForKeys& action);
   void carryOut(e2ee::RotationNews& action);
+  void reach(const e2ee::KeyMember& member);
   void takeEarly();
   void onKeyMessage(const e2ee::DeviceId& from, const std::string& group, e2ee::MediaKey key);
   void onListed(uint64_t number, const std::string& user,
@@ -121,7 +133,13 @@ class AutomaticKeys final : public e2ee::KeyProvider,
   void onMessengerWarning(const std::string& message) override;
   // MessageTransport
   void send(e2ee::OutgoingMessage message, std::function<void(e2ee::SendOutcome)> done) override;
+  void arrived(const e2ee::DeviceId& by, const e2ee::MessageId& id) override;
+  void came(const e2ee::IncomingMessage& message, bool again) override;
   void acknowledge(uint64_t upTo) override;
+  // MessageCarrier
+  void sendBySocket(e2ee::OutgoingMessage message, std::function<void(e2ee::SendOutcome)> done) override;
+  bool sendDirect(uint16_t sender, base::ByteView payload) override;
+  base::TimeDelta roundTrip() const override;
 
   KeyLink& link_;
   e2ee::signal::DeviceStore& store_;
@@ -129,6 +147,8 @@ class AutomaticKeys final : public e2ee::KeyProvider,
   e2ee::DeviceRegistration registration_;
   e2ee::MediaKeyAgreement agreement_;
   e2ee::Messenger messenger_;
+  e2ee::MessageWays ways_;
+  uint64_t refusedDirect_ = 0;
   std::string callId_;
   base::Timestamp now_;
   bool joining_ = true;

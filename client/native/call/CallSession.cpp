@@ -77,7 +77,7 @@ class CallSession::MediaEvents final : public rtc::PeerConnectionObserver {
   CallSession& session_;
 };
 
-/// What automatic keys ask for, done over the WebSocket.
+/// What automatic keys ask for, done over the WebSocket or the data channel.
 class CallSession::Keys final : public KeyLink {
  public:
   explicit Keys(CallSession& session) : session_(session) {}
@@ -87,6 +87,13 @@ class CallSession::Keys final : public KeyLink {
     const uint64_t id = session_.ask(Asked::Send);
     session_.sends_[id] = std::move(done);
     session_.socket_.send(makeSend(id, message));
+  }
+  bool sendDirect(uint16_t sender, base::ByteView payload, base::Timestamp now) override {
+    if (!session_.dataOpen_) return false;
+    return session_.sendData(sender, DataKind::Key, /*lossy=*/false, payload, now) == DataSendResult::Sent;
+  }
+  base::TimeDelta roundTrip() const override {
+    return session_.media_ ? session_.media_->statistics().roundTrip : base::TimeDelta();
   }
   void acknowledgeMessages(uint64_t upTo) override {
     if (session_.socketOpen_) session_.socket_.send(makeAck(session_.ask(Asked::Acknowledge), upTo));
@@ -258,6 +265,7 @@ void CallSession::onTime(base::Timestamp now) {
 }
 
 void CallSession::settle(base::Timestamp now) {
+  takeDirectData(now);
   if (mediaFailure_) {
     setDataOpen(false);
     lost(*mediaFailure_, now);
@@ -276,6 +284,7 @@ void CallSession::settle(base::Timestamp now) {
 
 base::Timestamp CallSession::nextDeadline() const {
   if (over()) return base::Timestamp::plusInfinity();
+  if (!directData_.empty() || channelLost_) return base::Timestamp::minusInfinity();
   base::Timestamp deadline = std::min({socketDue_, giveUpDue_, leaveDue_});
   if (joined_) deadline = std::min(deadline, mediaDue_);
   if (media_) deadline = std::min(deadline, media_->nextDeadline());
@@ -316,7 +325,23 @@ DataSendResult CallSession::sendData(uint16_t destination, DataKind kind, bool l
 }
 
 void CallSession::setDataOpen(bool open) {
-  if (std::exchange(dataOpen_, open) != open) observer_.onDataChannel(open);
+  if (std::exchange(dataOpen_, open) == open) return;
+  channelLost_ = channelLost_ || !open;
+  observer_.onDataChannel(open);
+}
+
+void CallSession::takeDirectData(base::Timestamp now) {
+  if (automatic_ == nullptr) {
+    directData_.clear();
+    channelLost_ = false;
+    return;
+  }
+  if (std::exchange(channelLost_, false)) automatic_->channelLost(now);
+  if (directData_.empty()) return;
+  for (const DirectData& data : std::exchange(directData_, {})) {
+    automatic_->onDirect(data.origin, data.payload, now);
+  }
+  openWaitingData();
 }
 
 void CallSession::onData(const rtc::ReceivedData& data) {
@@ -329,6 +354,9 @@ void CallSession::onData(const rtc::ReceivedData& data) {
   message.lossy = data.lossy;
   message.payload = data.payload;
   observer_.onDataMessage(message);
+  if (automatic_ != nullptr && data.kind == DataKind::Key && !data.lossy) {
+    directData_.push_back({data.origin, {data.payload.begin(), data.payload.end()}});
+  }
   if (!keys_ || data.kind != DataKind::Data || message.participant.empty()) return;
   if (openData(message)) return;
   if (waitingData_.size() >= maxWaitingData) waitingData_.pop_front();
@@ -427,6 +455,7 @@ CallStatistics CallSession::statistics() const {
   if (keys_) statistics.suite = suite_;
   statistics.streams = remotes_.statistics();
   statistics.framesUnknownSender = remotes_.unknownSender();
+  if (automatic_ != nullptr) statistics.keyMessages = automatic_->messageStatistics();
   addConnection(statistics);
   return statistics;
 }

@@ -146,6 +146,7 @@ class CallSession final {
   void refreshState();
   void setDataOpen(bool open);
   void onData(const rtc::ReceivedData& data);
+  void takeDirectData(base::Timestamp now);
 
   CallOptions options_;
   SignalingSocket& socket_;
@@ -182,6 +183,13 @@ class CallSession final {
     std::vector<uint8_t> payload;
   };
   std::deque<WaitingData> waitingData_;
+  /// Key messages from the data channel, taken once the call into media_ is over.
+  struct DirectData {
+    uint16_t origin = 0;
+    std::vector<uint8_t> payload;
+  };
+  std::vector<DirectData> directData_;
+  bool channelLost_ = false;                                          ///< the keys are to be told
   std::map<uint64_t, std::function<void(e2ee::SendOutcome)>> sends_;  ///< by request
   LocalTracks locals_;
   RemoteStreams remotes_;

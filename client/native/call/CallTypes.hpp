@@ -221,6 +221,16 @@ struct LocalLayerStatistics {
   uint64_t keyFrameRequests = 0;
 };
 
+/// Media keys and receipts for them, by the way they took: data channel ("direct") or WebSocket.
+struct KeyMessageStatistics {
+  uint64_t sentDirect = 0, sentBySocket = 0;
+  uint64_t fellBack = 0;          ///< of those sent direct: for want of a receipt sent by WebSocket, too
+  uint64_t receiptsRepeated = 0;  ///< by WebSocket, as a key message came a second time
+  uint64_t openedDirect = 0, openedBySocket = 0;
+  uint64_t repeated = 0;       ///< came once more, by whichever way
+  uint64_t refusedDirect = 0;  ///< not in the form of such a message, or of nobody in the roster
+};
+
 struct CallStatistics {
   CallState state = CallState::Idle;
   bool sealing = false;               ///< frames are sealed and opened
@@ -233,6 +243,7 @@ struct CallStatistics {
   uint64_t framesUnknownSender = 0;  ///< complete frames of nobody in the roster
   uint32_t mediaConnections = 0;     ///< how many times ICE and DTLS came up
   uint32_t reconnects = 0;           ///< how many times the socket was lost and came back
+  KeyMessageStatistics keyMessages;  ///< all zero without automatic keys
 };
 
 /// What a call tells the application, in the thread that drives the call and possibly from within the

@@ -13,7 +13,11 @@ constexpr auto keyFrameInterval = base::TimeDelta::millis(500);
 
 e2ee::KeyMember keyMember(const Member& member) {
   const Participant& participant = member.participant;
-  return {participant.sender, {participant.user, participant.device}, member.keys, participant.connected};
+  return {participant.sender,
+          {participant.user, participant.device},
+          member.keys,
+          participant.connected,
+          participant.data};
 }
 
 void RemoteStreams::setRoster(const std::vector<Member>& members, base::Timestamp now) {

@@ -164,7 +164,17 @@ json keysJson(const CallOutcome& outcome) {
                           {"frames", frames}});
     }
   }
+  const call::KeyMessageStatistics& messages = outcome.statistics.keyMessages;
   return {{"unopened", std::move(unopened)},
+          {"messages",
+           {{"sentDirect", messages.sentDirect},
+            {"sentBySocket", messages.sentBySocket},
+            {"fellBack", messages.fellBack},
+            {"receiptsRepeated", messages.receiptsRepeated},
+            {"openedDirect", messages.openedDirect},
+            {"openedBySocket", messages.openedBySocket},
+            {"repeated", messages.repeated},
+            {"refusedDirect", messages.refusedDirect}}},
           {"rotations", std::move(rotations)},
           {"callCode", codes.empty() ? json() : codes.back()},
           {"callCodes", std::move(codes)},

@@ -47,6 +47,7 @@ struct KeyMember {
   DeviceId device;
   std::optional<PublishedKeyInfo> published;
   bool connected = true;  ///< to the server, at the moment
+  bool data = false;      ///< can be reached over its data channel
 };
 
 /// Holds the keys of a call: seals with our own, opens with those of the others. Told of what happens, it

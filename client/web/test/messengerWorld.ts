@@ -94,7 +94,7 @@ export class Peer {
       self: this.id,
       device: this.device,
       directory: this.world.directory,
-      transport: new PeerTransport(this.world, this),
+      transport: this.world.transportFor(this),
       clock: this.world.clock,
       observer: {
         onBody: (_from, _id, body) => {
@@ -195,6 +195,11 @@ export class World {
   /** What the server does to a message on its way; undefined: loses it. */
   tamper: (message: IncomingMessage, to: Peer) => IncomingMessage | undefined = (message) => message;
   private seq = 0;
+
+  /** How a peer's messages leave. */
+  transportFor(peer: Peer): MessageTransport {
+    return new PeerTransport(this, peer);
+  }
 
   async peer(user: string, register = true): Promise<Peer> {
     const peer = new Peer(this, { user, device: "phone" });

@@ -221,7 +221,7 @@ test("what a lost socket could not take is sent with the next one under its id, 
   const kept = mailbox.send(outgoing(true));
   assert.ok((await mailbox.send(outgoing(false))).error);
   lost = false;
-  await mailbox.attach();
+  mailbox.resume();
   assert.equal((await kept).error, undefined);
   assert.deepEqual(sent.map((fields) => (fields as { messageId: string }).messageId), ["ab".repeat(16)]);
 });

@@ -15,6 +15,7 @@ class ScriptedSocket implements SocketLike {
   onmessage: ((event: MessageEvent) => void) | null = null;
   onclose: ((event: CloseEvent) => void) | null = null;
   readonly sent: Message[] = [];
+  closed = false;
 
   constructor(private readonly answer: (socket: ScriptedSocket, message: Message) => void, opens = true) {
     queueMicrotask(() => (opens ? this.onopen?.({} as Event) : this.drop(1006)));
@@ -27,6 +28,7 @@ class ScriptedSocket implements SocketLike {
   }
 
   close(): void {
+    this.closed = true;
     queueMicrotask(() => this.drop(1000));
   }
 
@@ -49,7 +51,11 @@ class ScriptedSocket implements SocketLike {
 
 const JOINED = { resumed: false, session: { id: "s_1", secret: "x" }, self: {}, roster: [], room: {}, limits: {} };
 
-function client(answers: ((socket: ScriptedSocket, message: Message) => void)[], tokens: string[] = ["jwt"]) {
+function client(
+  answers: ((socket: ScriptedSocket, message: Message) => void)[],
+  tokens: string[] = ["jwt"],
+  attach = false,
+) {
   const sockets: ScriptedSocket[] = [];
   const log: string[] = [];
   const waiters: { text: string; resolve: () => void }[] = [];
@@ -66,6 +72,7 @@ function client(answers: ((socket: ScriptedSocket, message: Message) => void)[],
       },
       token: async (fresh) => (fresh && tokens.length > 1 ? tokens.splice(0, 1) && tokens[0]! : tokens[0]!),
       suites: ["duo"],
+      attach,
     },
     {
       joined: (reply: JoinReply) => note(`joined resumed=${reply.resumed}`),
@@ -188,4 +195,69 @@ test("after leaving nothing reconnects", async () => {
   assert.equal(sockets.length, 1);
   assert.equal(sockets[0]!.sent.at(-1)!.type, "leave");
   assert.deepEqual(log, ["joined resumed=false"]);
+});
+
+test("a socket attaches for messages before it joins, and what comes before the answer to join waits for it", async () => {
+  const { signaling, sockets, log } = client(
+    [
+      (socket, message) => {
+        // Somebody hears of the joining sooner than the one who joins.
+        if (message.type === "join") socket.receive({ event: "message", seq: 0 });
+        acceptJoin(socket, message);
+      },
+    ],
+    ["jwt"],
+    true,
+  );
+  await signaling.start();
+  assert.deepEqual(sockets[0]!.sent.map(({ type, token }) => [type, token]), [["attach", "jwt"], ["join", "jwt"]]);
+  assert.deepEqual(log, ["joined resumed=false", "event message"]);
+  await signaling.leave();
+});
+
+test("every new socket attaches again before it takes up the session, also with a fresh token", async () => {
+  const { signaling, sockets, log, noted } = client(
+    [
+      acceptJoin,
+      (socket, message) => (message["token"] === "old" ? socket.refuse(message, "unauthorized") : acceptJoin(socket, message)),
+      (socket, message) => {
+        socket.receive({ event: "message", seq: 0 });
+        socket.reply(message, message.type === "join" ? { ...JOINED, resumed: true } : {});
+      },
+    ],
+    ["old", "new"],
+    true,
+  );
+  await signaling.start();
+  const back = noted("joined resumed=true");
+  sockets[0]!.drop(1006);
+  await back;
+  assert.deepEqual(
+    sockets.map(({ sent }) => sent.slice(0, 2).map(({ type, token }) => `${type} ${String(token)}`)),
+    [["attach old", "join old"], ["attach old", "join old"], ["attach new", "join new"]],
+  );
+  assert.deepEqual(sockets[2]!.sent[1]!["resume"], { session: "s_1", secret: "x" });
+  assert.deepEqual(log.slice(-3), ["joined resumed=true", "event message", "event message"]);
+  await signaling.leave();
+});
+
+test("a server that refuses to attach is told by its refusal, and the socket is closed", async () => {
+  const { signaling, sockets } = client(
+    [(socket, message) => (message.type === "attach" ? socket.refuse(message, "unknown_type") : acceptJoin(socket, message))],
+    ["jwt"],
+    true,
+  );
+  await assert.rejects(signaling.start(), (error) => error instanceof RequestError && error.code === "unknown_type");
+  assert.ok(sockets[0]!.closed);
+});
+
+test("a socket that is lost while attaching is tried again", async () => {
+  const { signaling, sockets, log, noted } = client([acceptJoin, (socket) => socket.drop(1006), acceptJoin], ["jwt"], true);
+  await signaling.start();
+  const back = noted("joined");
+  sockets[0]!.drop(1006);
+  await back;
+  assert.equal(sockets.length, 3);
+  assert.deepEqual(log, ["joined resumed=false", "reconnecting 1", "reconnecting 2", "joined resumed=false"]);
+  await signaling.leave();
 });

@@ -130,7 +130,7 @@ class TestNetwork {
 };
 
 /// One device with everything.
-struct Peer final : MessengerObserver, MessageTransport {
+struct Peer : MessengerObserver, MessageTransport {
   struct Got {
     DeviceId from;
     MessageId id{};

@@ -3,6 +3,7 @@
 // sessions. No I/O and no clock: the directory, the way and the storage are handed in, and so is the time.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -23,6 +24,8 @@ class Messenger {
   /// Receipts are gathered for this long, so that those of many messages leave together; acknowledgements to
   /// the server, and what has to be stored before them, too.
   static constexpr auto gatherReceipts = base::TimeDelta::millis(20);
+  /// Over the data channel every receipt is a message of its own: there only the storing is shared.
+  static constexpr auto gatherDirectReceipts = base::TimeDelta::millis(5);
   /// Recipients whose sessions have just begun are gathered alike: one sealed body for all of them.
   static constexpr auto gatherSessions = base::TimeDelta::millis(30);
   /// A session that a device says it has lost is begun anew at most this often.
@@ -35,6 +38,8 @@ class Messenger {
   static constexpr size_t maxRecipients = 200;
   /// Messages kept in memory, in either direction, for a device whose identity has changed.
   static constexpr size_t maxHeld = 256;
+  /// Ids of messages that were opened lately, for each device: another copy is known without trying it.
+  static constexpr size_t maxOpenedIds = 64;
 
   /// References must outlive the messenger. The store is changed by nobody else meanwhile.
   Messenger(signal::DeviceStore& store, signal::DeviceStorage& storage, DirectoryClient& directory,
@@ -117,6 +122,7 @@ class Messenger {
 
   // ---- receiving
   void open(IncomingMessage& message, base::Timestamp now);
+  bool hasOpened(const DeviceId& from, const MessageId& id) const;
   void onContent(const IncomingMessage& message, base::ByteView plaintext, base::Timestamp now);
   void onShared(const IncomingMessage& message, const SharedKey& shared, base::Timestamp now);
   void onBody(const IncomingMessage& message, Body& body, base::Timestamp now);
@@ -154,6 +160,7 @@ class Messenger {
   std::map<DeviceId, PeriodLimit> recoveries_;
   std::map<DeviceId, RateLimit> errorLimits_;
   std::set<std::pair<DeviceId, MessageId>> errorsSent_;
+  std::map<DeviceId, std::deque<MessageId>> openedIds_;
   std::map<DeviceId, signal::PublicKey> changed_;
   std::map<DeviceId, std::vector<Waiting>> heldOut_;
   std::vector<IncomingMessage> heldIn_;

@@ -84,6 +84,7 @@ struct IncomingMessage {
   EnvelopeType type = EnvelopeType::Signal;
   std::vector<uint8_t> body, shared;
   uint64_t timeMs = 0;  ///< when the server accepted it, Unix time
+  bool direct = false;  ///< it came over the data channel
 };
 
 /// What became of a message, as far as the server knows.
@@ -96,8 +97,12 @@ struct SendOutcome {
 class MessageTransport {
  public:
   virtual ~MessageTransport() = default;
-  /// `done` later or from within.
+  /// `done` later or from within; for a message that goes several ways once for each, or not at all.
   virtual void send(OutgoingMessage message, std::function<void(SendOutcome)> done) = 0;
+  /// The device has opened this message, as its receipt says.
+  virtual void arrived(const DeviceId& /*by*/, const MessageId& /*id*/) {}
+  /// A message was opened; or (`again`) has come a second time.
+  virtual void came(const IncomingMessage& /*message*/, bool /*again*/) {}
   /// Everything up to this number may be deleted.
   virtual void acknowledge(uint64_t upTo) = 0;
 };

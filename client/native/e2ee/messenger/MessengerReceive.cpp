@@ -30,12 +30,27 @@ void Messenger::onMessage(IncomingMessage message, base::Timestamp now) {
   settle(now);
 }
 
+bool Messenger::hasOpened(const DeviceId& from, const MessageId& id) const {
+  const auto known = openedIds_.find(from);
+  return known != openedIds_.end() &&
+         std::find(known->second.begin(), known->second.end(), id) != known->second.end();
+}
+
 void Messenger::open(IncomingMessage& message, base::Timestamp now) {
+  // What comes by two ways comes twice; the copy must not look like the message of a lost session.
+  if (hasOpened(message.from, message.id)) {
+    ++counters_.duplicates;
+    return transport_.came(message, /*again=*/true);
+  }
   const auto type = message.type == EnvelopeType::PreKey ? signal::CiphertextMessage::Type::PreKey
                                                          : signal::CiphertextMessage::Type::Signal;
   auto plaintext = store_.decrypt(message.from, type, message.body, random_);
   if (!plaintext) return onRefused(message, plaintext.error(), now);
   ++counters_.opened;
+  std::deque<MessageId>& opened = openedIds_[message.from];
+  if (opened.size() >= maxOpenedIds) opened.pop_front();
+  opened.push_back(message.id);
+  transport_.came(message, /*again=*/false);
   const SecretBytes wiped = SecretBytes::adopt(std::move(*plaintext));
   onContent(message, wiped.view(), now);
 }
@@ -77,7 +92,8 @@ void Messenger::onBody(const IncomingMessage& message, Body& body, base::Timesta
     PendingReceipt& receipt = receipts_[message.from];
     receipt.messages.push_back(message.id);
     receipt.store = receipt.store || body.purpose() != Purpose::MediaKey;
-    receiptsDue_ = std::min(receiptsDue_, now + gatherReceipts);
+    const auto gather = message.direct ? gatherDirectReceipts : gatherReceipts;
+    receiptsDue_ = std::min(receiptsDue_, now + gather);
     if (receipt.messages.size() >= Receipt::maxIds) receiptsDue_ = now;
   }
   observer_.onBody(message.from, message.id, body);
@@ -86,7 +102,9 @@ void Messenger::onBody(const IncomingMessage& message, Body& body, base::Timesta
 void Messenger::onReceipt(const DeviceId& from, const Receipt& receipt) {
   for (const MessageId& id : receipt.messages) {
     const JobPointer job = outbox_.receipted(from, id);
-    if (job) observer_.onReceipt(from, job->token);
+    if (!job) continue;
+    transport_.arrived(from, id);
+    observer_.onReceipt(from, job->token);
   }
 }
 

@@ -3,6 +3,7 @@
 
 import type { CallKeys } from "../keys/CallKeys.ts";
 import type { Security } from "../keys/Security.ts";
+import type { MessageCounters } from "../messages/MessageWays.ts";
 import type { DataKind, DataSendResult, ReceivedData } from "../rtc/DataChannels.ts";
 import type { FrameWorker } from "../rtc/FrameWorker.ts";
 import { MediaConnection, type OwnTrack } from "../rtc/MediaConnection.ts";
@@ -85,7 +86,7 @@ export class Call implements SignalingListener {
 
   constructor(private readonly options: CallOptions) {
     this.signaling = new SignalingClient(
-      { connect: options.connect, token: options.token, suites: ["duo", "aes128gcm", "aes256gcm"] },
+      { connect: options.connect, token: options.token, suites: ["duo", "aes128gcm", "aes256gcm"], attach: options.keys.needsMessages },
       this,
     );
     const call = this;
@@ -100,6 +101,8 @@ export class Call implements SignalingListener {
     this.dataListeners.add((received) => void this.data.receive(received));
     options.keys.connect({
       request: (type, fields) => this.signaling.request(type, fields),
+      sendDirect: (sender, payload) => this.sendData(sender, "key", false, payload) === "sent",
+      roundTrip: () => this.statistics.roundTripMs ?? 0,
       forceKeyFrames: () => this.media?.forceKeyFrames(),
       changed: () => this.changed(),
     });
@@ -192,6 +195,11 @@ export class Call implements SignalingListener {
   /** Changes of the own key, oldest first, without any key. For tests. */
   get rotations(): readonly object[] {
     return this.options.keys.rotations();
+  }
+
+  /** Which ways key messages took; undefined with keys that send none. For tests. */
+  get keyMessages(): MessageCounters | undefined {
+    return this.options.keys.messageCounters;
   }
 
   e2eeState(participant: ParticipantInfo): E2eeState {
@@ -349,8 +357,7 @@ export class Call implements SignalingListener {
   /** Replaces the media connection by a new one and offers until the server takes it. */
   private async connectMedia(): Promise<void> {
     const connection = ++this.connections;
-    this.media?.close();
-    this.media = undefined;
+    this.dropMedia();
     // Without keys nothing is offered; keysFailed says why there are none.
     const published = await this.published?.catch(() => undefined);
     if (published === undefined || connection !== this.connections || this.phase === "ended") return;
@@ -362,8 +369,14 @@ export class Call implements SignalingListener {
         offer: (request) => this.signaling.request<OfferReply>("offer", request),
         onStateChange: (state) => this.mediaStateChanged(media, state),
         data: {
-          onDataChannel: () => this.changed(),
-          onData: (data) => this.dataListeners.forEach((listener) => listener(data)),
+          onDataChannel: (open) => {
+            if (!open && media === this.media) this.options.keys.channelLost();
+            this.changed();
+          },
+          onData: (data) => {
+            if (data.kind === "key" && !data.lossy) this.options.keys.direct(data.origin, data.payload);
+            this.dataListeners.forEach((listener) => listener(data));
+          },
         },
       },
       this.own,
@@ -396,8 +409,10 @@ export class Call implements SignalingListener {
   }
 
   private dropMedia(): void {
-    this.media?.close();
+    if (this.media === undefined) return;
+    this.media.close();
     this.media = undefined;
+    this.options.keys.channelLost();
   }
 
   private mediaStateChanged(media: MediaConnection, state: RTCPeerConnectionState): void {

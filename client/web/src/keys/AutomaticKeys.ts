@@ -7,6 +7,8 @@ import { CallMessages } from "../messages/CallMessages.ts";
 import { Purpose, type Body } from "../messages/content.ts";
 import { addressOf, type DeviceId } from "../messages/DeviceId.ts";
 import { type DeviceRegistration } from "../messages/DeviceRegistration.ts";
+import { decodeDirect } from "../messages/DirectMessage.ts";
+import { MessageWays, type MessageCounters } from "../messages/MessageWays.ts";
 import { Messenger } from "../messages/Messenger.ts";
 import { pageClock, type Clock, type Directory, type MessengerObserver, type Undelivered } from "../messages/ports.ts";
 import { readMessageEvent, SocketMailbox } from "../messages/SocketMailbox.ts";
@@ -39,10 +41,12 @@ const NO_ROTATION = 0;
 const deviceOf = ({ user, device }: ParticipantInfo): DeviceId => ({ user, device });
 
 export class AutomaticKeys implements CallKeys, MessengerObserver {
+  readonly needsMessages = true;
   readonly security: Security;
   readonly messages: CallMessages;
   private readonly agreement: MediaKeyAgreement;
   private readonly mailbox: SocketMailbox;
+  private readonly ways: MessageWays;
   private readonly messenger: Messenger;
   private readonly clock: Clock;
   private host: CallKeysHost | undefined;
@@ -60,7 +64,15 @@ export class AutomaticKeys implements CallKeys, MessengerObserver {
         ? Promise.reject(new RequestError("connection_lost", "Not connected."))
         : this.host.request(type, fields),
     );
-    this.messenger = new Messenger({ self, device, directory, transport: this.mailbox, clock: this.clock, observer: this });
+    const keys = this;
+    const channel = {
+      send: (sender: number, payload: Bytes) => this.host?.sendDirect(sender, payload) ?? false,
+      get roundTrip() {
+        return keys.host?.roundTrip() ?? 0;
+      },
+    };
+    this.ways = new MessageWays(this.mailbox, channel, this.clock);
+    this.messenger = new Messenger({ self, device, directory, transport: this.ways, clock: this.clock, observer: this });
     this.messages = new CallMessages({
       send: (what, to, token) => this.messenger.send({ group: this.call, sentMs: Date.now(), what }, to, token, true),
       members: () => this.memberDevices(),
@@ -92,20 +104,22 @@ export class AutomaticKeys implements CallKeys, MessengerObserver {
     this.call = call;
     if (fresh) {
       this.agreement.setSuite(SUITES[suite]);
+      this.ways.reset();
       const members = reply.roster
         .filter(({ id }) => id !== reply.self.id)
         .map((participant) => ({ sender: participant.sender, device: deviceOf(participant) }));
       this.now((now) => this.agreement.joined(reply.self.sender, members, now));
       this.membersChanged();
     }
-    // Replies come after what they answer: messages wait for no more than this.
-    await this.mailbox.attach();
+    this.mailbox.resume();
     void this.setInvited(invited);
     void this.options.registration.renewIfDue(Date.now()).catch(() => undefined);
     return { suite, keys: "automatic" };
   }
 
   memberSeen(participant: ParticipantInfo, before: ParticipantInfo | undefined): void {
+    if (participant.data === true) this.ways.reachable(participant.sender, deviceOf(participant));
+    else this.ways.unreachable(participant.sender);
     this.now((now) => {
       this.agreement.memberJoined({ sender: participant.sender, device: deviceOf(participant) }, now);
       if (before?.connected === false && participant.connected) this.agreement.memberBack(participant.sender);
@@ -114,6 +128,7 @@ export class AutomaticKeys implements CallKeys, MessengerObserver {
   }
 
   memberGone({ sender }: ParticipantInfo): void {
+    this.ways.gone(sender);
     this.now((now) => this.agreement.memberLeft(sender, now));
     this.options.worker.removeMember(sender);
     this.membersChanged();
@@ -131,6 +146,22 @@ export class AutomaticKeys implements CallKeys, MessengerObserver {
     }
   }
 
+  direct(origin: number, payload: Uint8Array): void {
+    // Whose it is, the session says that opens it: the number only tells which session to try.
+    const from = this.agreement.members.get(origin);
+    const message = from && decodeDirect(payload, from);
+    if (message === undefined) this.ways.counters.refusedDirect++;
+    else this.messenger.onMessage(message);
+  }
+
+  channelLost(): void {
+    this.ways.channelLost();
+  }
+
+  get messageCounters(): MessageCounters {
+    return this.ways.counters;
+  }
+
   rotations(): readonly object[] {
     return this.agreement.reports.map(describeRotation);
   }
@@ -138,6 +169,7 @@ export class AutomaticKeys implements CallKeys, MessengerObserver {
   left(): void {
     this.cancelTimer();
     this.messenger.close();
+    this.ways.reset();
     this.agreement.left();
     this.options.worker.keyListener = undefined;
     // Its keys are gone with the call.

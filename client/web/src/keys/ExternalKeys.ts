@@ -11,8 +11,10 @@ const KEY_FRAME_DELAY_MS = 250;
 
 /** `suite`: what to seal with; undefined: the first of the room's. */
 export class ExternalKeys implements CallKeys {
+  readonly needsMessages = false;
   readonly security = undefined;
   readonly messages = undefined;
+  readonly messageCounters = undefined;
   private host: CallKeysHost | undefined;
   private published: Promise<PublishedKeys> | undefined;
   private keyFrameTimer: ReturnType<typeof setTimeout> | undefined;
@@ -54,6 +56,14 @@ export class ExternalKeys implements CallKeys {
 
   event(): void {
     // The server says nothing about keys that come from elsewhere.
+  }
+
+  direct(): void {
+    // These keys come from elsewhere.
+  }
+
+  channelLost(): void {
+    // Nothing of theirs was on its way.
   }
 
   rotations(): readonly object[] {

@@ -23,6 +23,7 @@ import { decodeBody, decodeContent } from "./contentDecoder.ts";
 import { encodeBody, encodeContent, encodeInline } from "./contentEncoder.ts";
 import { addressOf, sameDevice, type DeviceId } from "./DeviceId.ts";
 import { openShared, sealShared } from "./oneTimeKey.ts";
+import { OpenedIds } from "./OpenedIds.ts";
 import { Outbox, type Job } from "./Outbox.ts";
 import {
   DirectoryError,
@@ -35,12 +36,15 @@ import {
   type MessageTransport,
   type MessengerObserver,
   type OutgoingMessage,
+  type SendOutcome,
   type Undelivered,
 } from "./ports.ts";
 import { PeriodLimit, RateLimit } from "./RateLimit.ts";
 
 /** Receipts are gathered for this long, so that those of many messages leave together, ms. */
 const GATHER_RECEIPTS_MS = 20;
+/** Over the data channel every receipt is a message of its own: there only the storing is shared, ms. */
+const GATHER_DIRECT_RECEIPTS_MS = 5;
 /** Recipients whose sessions have just begun are gathered alike: one sealed body for all of them, ms. */
 const GATHER_SESSIONS_MS = 30;
 /** A session that a device says it has lost is begun anew at most this often. */
@@ -114,6 +118,7 @@ export class Messenger {
   private readonly recoveries = new Map<string, PeriodLimit>();
   private readonly errorLimits = new Map<string, RateLimit>();
   private readonly errorsSent = new Set<string>();
+  private readonly opened = new OpenedIds();
   private readonly changed = new Map<string, PublicKey>();
   private readonly heldOut = new Map<string, Waiting[]>();
   private heldIn: IncomingMessage[] = [];
@@ -351,12 +356,14 @@ export class Messenger {
     job: Job | undefined,
   ): void {
     const recipients = ciphers.map(({ kind, bytes }, i) => ({ to: to[i]!, type: kind, body: bytes }));
-    void this.options.transport.send({ ...message, recipients }).then((outcome) => {
+    const report = (outcome: SendOutcome): void => {
       if (job === undefined) return;
       if (outcome.error !== undefined) for (const device of to) this.undelivered(device, job, "out-of-reach");
       for (const device of outcome.unknown) this.undelivered(device, job, job.store ? "no-keys" : "out-of-reach");
       for (const device of outcome.full) this.undelivered(device, job, "mailbox-full");
-    });
+      for (const part of outcome.later ?? []) void part.then(report);
+    };
+    void this.options.transport.send({ ...message, recipients }).then(report);
   }
 
   private async sealReceipts(): Promise<void> {
@@ -383,6 +390,7 @@ export class Messenger {
   // Receiving
 
   private async open(message: IncomingMessage): Promise<void> {
+    if (this.opened.has(message.from, message.id)) return this.options.transport.came?.(message, true);
     let plaintext: Bytes;
     try {
       const kind = message.type === "prekey" ? "prekey" : "signal";
@@ -391,6 +399,8 @@ export class Messenger {
       if (!(error instanceof SignalError) || error.refusal === "storage") throw error;
       return this.onRefused(message, error);
     }
+    this.opened.add(message.from, message.id);
+    this.options.transport.came?.(message, false);
     try {
       this.onContent(message, plaintext);
     } catch (error) {
@@ -406,7 +416,9 @@ export class Messenger {
     if (content.kind === "shared") return this.onShared(message, content.shared);
     for (const id of content.messages) {
       const job = this.outbox.receipted(message.from, id);
-      if (job?.token !== undefined) this.options.observer.onReceipt(message.from, job.token);
+      if (job === undefined) continue;
+      this.options.transport.arrived?.(message.from, id);
+      if (job.token !== undefined) this.options.observer.onReceipt(message.from, job.token);
     }
   }
 
@@ -421,7 +433,7 @@ export class Messenger {
     }
   }
 
-  private onBody({ from, id }: IncomingMessage, body: Body): void {
+  private onBody({ from, id, direct }: IncomingMessage, body: Body): void {
     const { purpose } = body.what;
     if (purpose !== Purpose.KeyRequest) {
       const address = addressOf(from);
@@ -429,7 +441,8 @@ export class Messenger {
       this.receipts.set(address, receipt);
       receipt.messages.push(id);
       receipt.store ||= purpose !== Purpose.MediaKey;
-      this.receiptsDue = Math.min(this.receiptsDue, this.now() + GATHER_RECEIPTS_MS);
+      const gather = direct ? GATHER_DIRECT_RECEIPTS_MS : GATHER_RECEIPTS_MS;
+      this.receiptsDue = Math.min(this.receiptsDue, this.now() + gather);
       if (receipt.messages.length >= LIMITS.receiptIds) this.receiptsDue = this.now();
     }
     this.options.observer.onBody(from, id, body);

@@ -22,9 +22,8 @@ export class SocketMailbox implements MessageTransport {
 
   constructor(private readonly request: RequestFunction) {}
 
-  /** There is a (new) socket that has joined: has messages come to it, and sends what the last one could not. */
-  async attach(): Promise<void> {
-    await this.request("attach");
+  /** There is a (new) socket, attached for our messages: sends what the last one could not. */
+  resume(): void {
     for (const { message, done } of this.unsent.splice(0)) void this.send(message).then(done);
   }
 

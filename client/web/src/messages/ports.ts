@@ -74,6 +74,8 @@ export interface IncomingMessage {
   readonly type: EnvelopeType;
   readonly body: Bytes;
   readonly shared: Bytes | undefined;
+  /** It came over the data channel. */
+  readonly direct?: boolean;
 }
 
 /** What became of a message, as far as the server knows. */
@@ -84,11 +86,17 @@ export interface SendOutcome {
   readonly unknown: readonly DeviceId[];
   /** Their mailboxes take no more. */
   readonly full: readonly DeviceId[];
+  /** Of recipients who are reached another way, about which nothing is known yet. */
+  readonly later?: readonly Promise<SendOutcome>[];
 }
 
 export interface MessageTransport {
   /** Never rejects. Messages leave in the order of the calls. */
   send(message: OutgoingMessage): Promise<SendOutcome>;
+  /** The device has opened this message, as its receipt says. */
+  arrived?(by: DeviceId, id: Bytes): void;
+  /** A message was opened; or (`again`) has come a second time. */
+  came?(message: IncomingMessage, again: boolean): void;
   /** Everything up to this number may be deleted. */
   acknowledge(upTo: number): void;
 }

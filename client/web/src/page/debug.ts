@@ -68,6 +68,7 @@ function snapshot(call: Call, view: CallView) {
     dataOpen: call.dataOpen,
     code: call.security?.code ?? null,
     rotations: call.rotations,
+    keyMessages: call.keyMessages ?? null,
     self: call.self && { id: call.self.id, name: call.self.name, sender: call.self.sender, e2ee: call.e2eeState(call.self) },
     participants,
     pictures,

@@ -25,6 +25,8 @@ export interface SignalingOptions {
    */
   readonly token: (fresh: boolean) => Promise<string>;
   readonly suites: readonly string[];
+  /** Messages for this device are to come to the socket (docs/directory.md). */
+  readonly attach?: boolean;
 }
 
 /** Waits between attempts, in ms; the session can be resumed for 30 s, and a server that restarts is back by then. */
@@ -97,16 +99,24 @@ export class SignalingClient {
     socket.onEvent = (name, data) => early.push([name, data]);
     let lost: number | undefined;
     socket.onClose = (code) => (lost = code);
+    // Before it joins, so that whoever hears of it can reach it.
+    const attached = this.options.attach === true ? socket.request("attach", { token }) : undefined;
+    attached?.catch(() => undefined);
     const reply = await socket.request<JoinReply>("join", {
       version: PROTOCOL_VERSION,
       token,
       client: { name: "sotto-web", version: "0.1.0" },
       e2ee: { suites: this.options.suites },
       ...(this.session && { resume: { session: this.session.id, secret: this.session.secret } }),
-    }).catch((error: unknown) => {
-      socket.close();
-      throw error;
-    });
+    })
+      .then(async (joined) => {
+        await attached;
+        return joined;
+      })
+      .catch((error: unknown) => {
+        socket.close();
+        throw error;
+      });
     if (this.left) return socket.close();
     this.session = reply.session;
     this.socket = socket;

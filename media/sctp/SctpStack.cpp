@@ -15,6 +15,9 @@ constexpr int64_t epoch = int64_t{1'000'000} * 1'000'000;
 constexpr size_t scratchSize = size_t{64} * 1024 + 1024;
 /// usrsctp answers nothing that belongs to no association: neither INIT nor anything else.
 constexpr uint32_t silentToStrangers = 2;
+/// Packets that may be on their way before the first acknowledgement, as browsers and TCP (RFC 6928) have it.
+/// With the four of RFC 9260 a change of keys in a call of eight takes two round trips more.
+constexpr uint32_t initialWindow = 10;
 
 void* asPointer(uint64_t address) {
   // usrsctp compares and hashes these "addresses" and never looks behind them.
@@ -49,6 +52,8 @@ SctpStack::SctpStack() : scratch_(scratchSize) {
   // Partial reliability and stream resets are what RFC 8831 section 5 asks for.
   usrsctp_sysctl_set_sctp_pr_enable(1);
   usrsctp_sysctl_set_sctp_reconfig_enable(1);
+  usrsctp_sysctl_set_sctp_initial_cwnd(initialWindow);
+  usrsctp_sysctl_set_sctp_max_burst_default(initialWindow);  // bounds it
 }
 
 int SctpStack::onOutput(void* address, void* packet, size_t size, uint8_t /*tos*/, uint8_t /*setDf*/) {

@@ -148,6 +148,8 @@ void runCall(size_t members, bool data) {
     longest = std::max(longest, *report.liveAt - report.removed[0].knownAt);
   }
   CHECK(longest.ms() <= 5'000);
+  INFO("by either way: coalescing, a message there, a receipt gathered and back");
+  CHECK(longest.ms() <= 250 + 4 * oneWay.ms() + 30);
   std::printf("       %4zu members: live at the latest %lld ms after the removal was known\n", members,
               static_cast<long long>(longest.ms()));
   requireSound(simulation);

@@ -19,7 +19,7 @@ AutomaticKeys::AutomaticKeys(const CallDevice& device, frame::Suite suite, base:
       registration_(*device.store, *device.storage, *device.directory, random),
       agreement_(random, suite),
       messenger_(*device.store, *device.storage, *device.directory, *this, random, *this),
-      ways_(*this) {}
+      ways_(*this, device.store->self()) {}
 
 AutomaticKeys::~AutomaticKeys() = default;
 

@@ -42,6 +42,12 @@ TimeDelta distance(TimeDelta a, TimeDelta b) {
 void MessageWays::send(OutgoingMessage message, Done done, Timestamp now) {
   if (!mayGoDirect(message)) return carrier_.sendBySocket(std::move(message), std::move(done));
   const size_t all = message.recipients.size();
+  // When not all of a large call can be reached this way, everybody begins with those who come next after it:
+  // so nobody is sent more keys at once than it sends.
+  auto& recipients = message.recipients;
+  std::sort(recipients.begin(), recipients.end(), [this](const Envelope& a, const Envelope& b) {
+    return std::make_pair(a.to < self_, a.to) < std::make_pair(b.to < self_, b.to);
+  });
   std::vector<Envelope> others;
   for (Envelope& to : message.recipients) {
     if (!tryDirect(message, to, done, now)) others.push_back(std::move(to));

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "client/native/e2ee/messenger/MessengerPorts.hpp"
@@ -39,14 +40,15 @@ class MessageWays {
   static constexpr auto firstWait = base::TimeDelta::millis(300);
   /// A device whose channel has brought nothing is not tried again for so long.
   static constexpr auto rest = base::TimeDelta::seconds(10);
-  /// Bytes of key messages that may be on their way without a receipt. What SCTP sends within one or two
-  /// round trips: the many members of a large call are reached at once over the WebSocket instead.
-  static constexpr size_t maxUnconfirmed = 32 * 1024;
+  /// Bytes of key messages that may be on their way without a receipt: what a young SCTP association sends at
+  /// once. Past it, in large calls, most would wait for the window to grow, and go by the WebSocket instead.
+  /// Half of such a window of 10 packets, as receipts and what others send to us want room, too.
+  static constexpr size_t maxUnconfirmed = 6 * 1024;
   /// Receipts are remembered for so long, so many for a device, in case its key message comes again.
   static constexpr auto keepReceipts = base::TimeDelta::seconds(10);
   static constexpr size_t maxReceipts = 8;
 
-  explicit MessageWays(MessageCarrier& carrier) : carrier_(carrier) {}
+  MessageWays(MessageCarrier& carrier, DeviceId self) : carrier_(carrier), self_(std::move(self)) {}
 
   /// `done` is called for every part that goes by the WebSocket, and never for what the channel brings.
   void send(OutgoingMessage message, std::function<void(SendOutcome)> done, base::Timestamp now);
@@ -112,6 +114,7 @@ class MessageWays {
   void fallBack(base::Timestamp now);
 
   MessageCarrier& carrier_;
+  DeviceId self_;
   std::map<uint16_t, DeviceId> reachable_;
   std::deque<Unconfirmed> unconfirmed_;
   size_t unconfirmedBytes_ = 0;

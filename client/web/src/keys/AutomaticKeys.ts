@@ -71,7 +71,7 @@ export class AutomaticKeys implements CallKeys, MessengerObserver {
         return keys.host?.roundTrip() ?? 0;
       },
     };
-    this.ways = new MessageWays(this.mailbox, channel, this.clock);
+    this.ways = new MessageWays(self, this.mailbox, channel, this.clock);
     this.messenger = new Messenger({ self, device, directory, transport: this.ways, clock: this.clock, observer: this });
     this.messages = new CallMessages({
       send: (what, to, token) => this.messenger.send({ group: this.call, sentMs: Date.now(), what }, to, token, true),

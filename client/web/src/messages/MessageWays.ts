@@ -34,10 +34,11 @@ export const FIRST_WAIT = 300;
 /** A device whose channel has brought nothing is not tried again for so long, ms. */
 export const REST = 10_000;
 /**
- * Bytes of key messages that may be on their way without a receipt. What SCTP sends within one or two round trips: the many
- * members of a large call are reached at once over the WebSocket instead.
+ * Bytes of key messages that may be on their way without a receipt: what a young SCTP association sends at once. Past it, in
+ * large calls, most would wait for the window to grow, and go by the WebSocket instead. Half of such a window of 10 packets, as
+ * receipts and what others send to us want room, too.
  */
-export const MAX_UNCONFIRMED = 32 * 1024;
+export const MAX_UNCONFIRMED = 6 * 1024;
 /** Receipts are remembered for so long (ms), so many for a device, in case its key message comes again. */
 const KEEP_RECEIPTS = 10_000;
 const MAX_RECEIPTS = 8;
@@ -70,6 +71,7 @@ export interface MessageCounters {
   refusedDirect: number;
 }
 
+const byAddress = (a: Envelope, b: Envelope) => (addressOf(a.to) < addressOf(b.to) ? -1 : 1);
 const NOTHING: SendOutcome = { unknown: [], full: [] };
 
 export class MessageWays implements MessageTransport {
@@ -93,6 +95,7 @@ export class MessageWays implements MessageTransport {
   private cancelTimer: () => void = () => undefined;
 
   constructor(
+    private readonly self: DeviceId,
     private readonly socket: MessageTransport,
     private readonly channel: DirectChannel,
     private readonly clock: Clock,
@@ -103,7 +106,12 @@ export class MessageWays implements MessageTransport {
   async send(message: OutgoingMessage): Promise<SendOutcome> {
     if (!isKeyMessage({ purpose: message.purpose, stored: message.store })) return this.socket.send(message);
     const later: Promise<SendOutcome>[] = [];
-    const rest = message.recipients.filter((to) => {
+    // When not all of a large call can be reached this way, everybody begins with those who come next after it: so nobody
+    // is sent more keys at once than it sends.
+    const self = addressOf(this.self);
+    const [before, after] = [true, false].map((wanted) => message.recipients.filter(({ to }) => addressOf(to) < self === wanted));
+    const inOrder = [...after!.sort(byAddress), ...before!.sort(byAddress)];
+    const rest = inOrder.filter((to) => {
       const outcome = this.tryDirect(message, to);
       if (outcome !== undefined) later.push(outcome);
       return outcome === undefined;

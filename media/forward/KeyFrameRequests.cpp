@@ -6,7 +6,7 @@ namespace sotto::forward {
 
 using base::Timestamp;
 
-void KeyFrameRequests::want(uint32_t ssrc, Timestamp now) {
+void KeyFrameRequests::want(uint32_t ssrc, Timestamp now, Need need) {
   Wish* wish = nullptr;
   for (size_t i = 0; i < count_; ++i) {
     if (wishes_[i].ssrc == ssrc) wish = &wishes_[i];
@@ -24,8 +24,10 @@ void KeyFrameRequests::want(uint32_t ssrc, Timestamp now) {
   }
   if (!wish->pending) {
     wish->pending = true;
+    wish->need = need;
     wish->since = now;
   }
+  if (need == Need::Picture) wish->need = need;
   wish->repeated = now;
 }
 
@@ -45,7 +47,9 @@ void KeyFrameRequests::onKeyFrame(uint32_t ssrc) {
 }
 
 Timestamp KeyFrameRequests::dueAt(const Wish& wish) const {
-  const Timestamp due = std::max({wish.since, wish.sent + repeatInterval, sent_.front() + burstWindow});
+  Timestamp due = std::max({wish.since, wish.sent + repeatInterval, sent_.front() + burstWindow});
+  if (wish.need == Need::Knowledge)
+    due = std::max(due, std::min(sent_.back() + burstWindow, wish.since + maxDeferral));
   return together_ && !wish.asked() ? std::max(due, sent_.back() + joinedFor) : due;
 }
 

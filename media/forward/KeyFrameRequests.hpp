@@ -25,12 +25,19 @@ class KeyFrameRequests {
   /// A wish that joined another layer's request becomes one of its own when no key frame has come by then.
   static constexpr base::TimeDelta joinedFor = base::TimeDelta::millis(250);
   static constexpr size_t maxStreams = 12;
+  /// A wish for knowledge alone leaves the last request of the window to whoever sees nothing, for so long.
+  static constexpr base::TimeDelta maxDeferral = base::TimeDelta::seconds(3);
+
+  enum class Need : uint8_t {
+    Picture,    ///< somebody waits for the picture
+    Knowledge,  ///< the size of a layer that nobody waits for
+  };
 
   KeyFrameRequests() { sent_.fill(base::Timestamp::minusInfinity()); }
 
   /// A recipient cannot go on without a key frame of the publisher's stream `ssrc`. To be repeated by whoever
   /// still waits (a wish not repeated for `forgetAfter` lapses).
-  void want(uint32_t ssrc, base::Timestamp now);
+  void want(uint32_t ssrc, base::Timestamp now, Need need = Need::Picture);
   /// A complete key frame of the stream has come in.
   void onKeyFrame(uint32_t ssrc);
   /// The next stream to ask for a key frame now, or 0. Call until it says 0.
@@ -42,6 +49,7 @@ class KeyFrameRequests {
   struct Wish {
     uint32_t ssrc = 0;
     bool pending = false;
+    Need need = Need::Knowledge;
     base::Timestamp since = base::Timestamp::minusInfinity();
     base::Timestamp repeated = base::Timestamp::minusInfinity();
     base::Timestamp sent = base::Timestamp::minusInfinity();

@@ -39,7 +39,7 @@ bool LayerSelector::mayUseRunUp(uint32_t ssrc, const Source& source) const {
 bool LayerSelector::mayGoTo(LayerIndex layer, const Source& source, Timestamp now) const {
   if (sameStream(layer, target_.layer, source)) return true;
   // While nothing decodable flows a lower layer is better than waiting.
-  if (!flows()) return source.isBelow(layer, target_.layer);
+  if (!flows() || stalls(source, now)) return source.isBelow(layer, target_.layer);
   if (now - waitingSince_ < patience) return false;
   if (source.isBelow(current_, target_.layer))
     return source.isBelow(current_, layer) && source.isBelow(layer, target_.layer);

@@ -81,6 +81,10 @@ class LayerSelector {
   bool sameStream(LayerIndex a, LayerIndex b, const Source& source) const;
   /// Something decodable is being sent.
   bool flows() const { return current_ != noLayer && !awaitingKeyFrame_; }
+  /// It would be, but no frame of it has been whole for so long that something else is better.
+  bool stalls(const Source& source, base::Timestamp now) const {
+    return now - source.layer(current_).lastFrame > patience;
+  }
   bool mayGoTo(LayerIndex layer, const Source& source, base::Timestamp now) const;
   Decision onOtherStream(const ArrivedFrame& arrived, const Source& source, base::Timestamp now);
   Decision begin(const ArrivedFrame& arrived, const Source& source, base::Timestamp now);

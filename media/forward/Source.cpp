@@ -1,6 +1,7 @@
 #include "media/forward/Source.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "media/rtp/Vp9Descriptor.hpp"
 
@@ -32,13 +33,24 @@ uint8_t spatialOf(const frame::Frame& frame) {
 }
 }  // namespace
 
-Source::Stream& Source::streamOf(uint32_t ssrc) {
+const Source::Stream* Source::findStream(uint32_t ssrc) const {
   for (size_t i = 0; i < streamCount_; ++i) {
-    if (streams_[i].ssrc == ssrc) return streams_[i];
+    if (streams_[i].ssrc == ssrc) return &streams_[i];
   }
+  return nullptr;
+}
+
+Source::Stream* Source::findStream(uint32_t ssrc) {
+  return const_cast<Stream*>(std::as_const(*this).findStream(ssrc));
+}
+
+Source::Stream& Source::streamOf(uint32_t ssrc) {
+  if (Stream* known = findStream(ssrc)) return *known;
   // A publisher that changes its SSRCs again and again takes the places of its own old streams.
   const size_t place = streamCount_ < maxLayers ? streamCount_++ : nextStream_++ % maxLayers;
-  streams_[place] = Stream{ssrc, ++epochs_, 0, -1, {}};
+  streams_[place] = Stream{};
+  streams_[place].ssrc = ssrc;
+  streams_[place].epoch = ++epochs_;
   return streams_[place];
 }
 
@@ -82,11 +94,26 @@ void Source::learnStructure(const frame::Frame& frame, Timestamp now) {
   }
 }
 
-bool Source::active(LayerIndex index) const {
-  const Layer& layer = layers_[index];
-  return layer.lastFrame +
-             std::clamp(layer.interval * layerTimeoutIntervals, minLayerTimeout, layerTimeout) >=
-         lastFrame_;
+bool Source::isSent(const Layer& layer) const {
+  const Stream* stream = findStream(layer.ssrc);
+  if (stream == nullptr) return false;
+  const base::TimeDelta timeout =
+      std::clamp(layer.interval * layerTimeoutIntervals, minLayerTimeout, layerTimeout);
+  return stream->lastPacket + timeout >= lastPacket_ && layer.lastFrame + timeout >= stream->lastFrame;
+}
+
+void Source::noteActivity() {
+  for (size_t i = 0; i < layerCount_; ++i) {
+    const bool sent = isSent(layers_[i]);
+    if (layers_[i].active == sent) continue;
+    layers_[i].active = sent;
+    optionsAt_ = Timestamp::minusInfinity();
+    ++layoutRevision_;
+  }
+}
+
+void Source::onPacket(uint32_t ssrc, Timestamp now) {
+  if (Stream* stream = findStream(ssrc)) stream->lastPacket = lastPacket_ = now;
 }
 
 ArrivedFrame Source::onFrame(const frame::FrameRef& frame, std::optional<rtp::NtpTime> captured,
@@ -106,6 +133,7 @@ ArrivedFrame Source::onFrame(const frame::FrameRef& frame, std::optional<rtp::Nt
                           arrived.spatial <= stream.lastSpatial;
   stream.timestamp = frame->rtpTimestamp;
   stream.lastSpatial = arrived.spatial;
+  stream.lastPacket = stream.lastFrame = lastPacket_ = now;
 
   arrived.layer = layerOf(frame->ssrc, arrived.spatial, now);
   if (arrived.layer == noLayer) return arrived;
@@ -115,10 +143,12 @@ ArrivedFrame Source::onFrame(const frame::FrameRef& frame, std::optional<rtp::Nt
     learnStructure(*frame, now);
   }
   Layer& layer = layers_[arrived.layer];
-  const base::TimeDelta gap = std::min(now - layer.lastFrame, layerTimeout);
-  layer.interval += (gap - layer.interval) / 8;
+  const base::TimeDelta gap = now - layer.lastFrame;
+  if (gap < layerTimeout)  // anything longer was a pause
+    layer.interval = layer.interval == layerTimeout ? gap : layer.interval + (gap - layer.interval) / 8;
   layer.lastFrame = now;
   lastFrame_ = now;
+  noteActivity();
   layer.rates[std::min<size_t>(arrived.temporal, maxTemporalLayers - 1)].add(wireSize(*frame), now);
   if (arrived.startsStream) keyFrames_.onKeyFrame(frame->ssrc);
   for (size_t i = 0; i < streamCount_; ++i) streams_[i].runUp.expire(now);
@@ -128,10 +158,8 @@ ArrivedFrame Source::onFrame(const frame::FrameRef& frame, std::optional<rtp::Nt
 
 const RunUp& Source::runUp(uint32_t ssrc) const {
   static const RunUp none;
-  for (size_t i = 0; i < streamCount_; ++i) {
-    if (streams_[i].ssrc == ssrc) return streams_[i].runUp;
-  }
-  return none;
+  const Stream* stream = findStream(ssrc);
+  return stream == nullptr ? none : stream->runUp;
 }
 
 bool Source::knows(uint32_t ssrc) const {
@@ -154,11 +182,15 @@ void Source::onAllRejected() {
 
 DataRate Source::rate(LayerIndex index, uint8_t maxTemporal, Timestamp now) const {
   const Layer& top = layers_[index];
+  // Of a stream that waits for a key frame only packets come: it takes what it took before.
+  const Stream* stream = findStream(top.ssrc);
+  const bool broken = stream != nullptr && stream->lastPacket > stream->lastFrame + minLayerTimeout;
+  const Timestamp at = broken ? std::min(now, stream->lastFrame) : now;
   DataRate total;
   for (size_t i = 0; i < layerCount_; ++i) {
     const Layer& layer = layers_[i];
     if (layer.ssrc != top.ssrc || layer.spatial > top.spatial) continue;
-    for (size_t t = 0; t < maxTemporalLayers && t <= maxTemporal; ++t) total += layer.rates[t].rate(now);
+    for (size_t t = 0; t < maxTemporalLayers && t <= maxTemporal; ++t) total += layer.rates[t].rate(at);
   }
   return total;
 }
@@ -212,7 +244,7 @@ LayerIndex Source::bestKnown(uint32_t maxHeight) const {
 void Source::wantSizes(Timestamp now) {
   for (size_t i = 0; i < layerCount_; ++i) {
     const Layer& layer = layers_[i];
-    if (layer.pixels() == 0 && active(static_cast<LayerIndex>(i))) keyFrames_.want(layer.ssrc, now);
+    if (layer.pixels() == 0 && active(static_cast<LayerIndex>(i))) keyFrames_.want(layer.ssrc, now, KeyFrameRequests::Need::Knowledge);
   }
 }
 

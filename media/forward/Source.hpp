@@ -23,12 +23,14 @@ class Source {
  public:
   static constexpr size_t maxLayers = 12;
   static constexpr size_t maxTemporalLayers = 4;
-  /// A layer without a frame for so many of its usual intervals, while another layer of the source has some,
-  /// is not being sent ...
+  /// A stream without a packet for so many of its usual frame intervals, while another one of the source has
+  /// some, is not being sent. Packets count, not frames: one whose frames cannot be decoded for now is there
+  /// all the same, a key frame away. The same holds of a spatial layer that is missing from its stream's
+  /// frames ...
   static constexpr int layerTimeoutIntervals = 8;
-  /// ... but within these bounds: a retransmission is no pause, and a slow screen share is not awaited for
-  /// ever.
-  static constexpr base::TimeDelta minLayerTimeout = base::TimeDelta::millis(600);
+  /// ... but within these bounds: the network may hold back the packets of one stream, and a slow screen share
+  /// is not awaited for ever.
+  static constexpr base::TimeDelta minLayerTimeout = base::TimeDelta::millis(250);
   static constexpr base::TimeDelta layerTimeout = base::TimeDelta::millis(1'500);
   /// A source without any frame for so long has stopped.
   static constexpr base::TimeDelta sourceTimeout = base::TimeDelta::seconds(2);
@@ -41,7 +43,8 @@ class Source {
     uint8_t spatial = 0;
     uint16_t width = 0, height = 0;  ///< of its latest frame that said so; 0: unknown
     base::Timestamp lastFrame = base::Timestamp::minusInfinity();
-    base::TimeDelta interval = layerTimeout;  ///< between frames, smoothed
+    base::TimeDelta interval = layerTimeout;  ///< between frames, smoothed; at first unknown
+    bool active = true;                       ///< it is being sent
     std::array<congestion::RateMeter, maxTemporalLayers> rates;
     uint32_t pixels() const { return uint32_t{width} * height; }
   };
@@ -49,6 +52,8 @@ class Source {
   explicit Source(SourceId id) : id_(id) {}
   SourceId id() const { return id_; }
 
+  /// A packet of stream `ssrc` brought something new.
+  void onPacket(uint32_t ssrc, base::Timestamp now);
   /// Takes note of a complete frame that may be forwarded and says where it belongs. `layer` is noLayer when
   /// the table is full of layers that are all in use: the frame is to be dropped.
   ArrivedFrame onFrame(const frame::FrameRef& frame, std::optional<rtp::NtpTime> captured,
@@ -59,7 +64,7 @@ class Source {
   /// The same for all streams.
   void onAllRejected();
 
-  /// Grows when a layer appears or changes its size.
+  /// Grows when a layer appears, changes its size, stops or comes back.
   uint64_t layoutRevision() const { return layoutRevision_; }
   const Layer& layer(LayerIndex index) const { return layers_[index]; }
   size_t layerCount() const { return layerCount_; }
@@ -67,7 +72,7 @@ class Source {
   bool knows(uint32_t ssrc) const;
   /// From the stream's newest key frame up to now, or empty.
   const RunUp& runUp(uint32_t ssrc) const;
-  bool active(LayerIndex index) const;
+  bool active(LayerIndex index) const { return layers_[index].active; }
   bool stopped(base::Timestamp now) const { return lastFrame_ + sourceTimeout < now; }
   /// Rate on the wire of a layer up to a temporal layer, with the spatial layers below that it builds on.
   base::DataRate rate(LayerIndex index, uint8_t maxTemporal, base::Timestamp now) const;
@@ -90,9 +95,15 @@ class Source {
     uint32_t epoch = 0;
     uint32_t timestamp = 0;
     int16_t lastSpatial = -1;
+    base::Timestamp lastPacket = base::Timestamp::minusInfinity();
+    base::Timestamp lastFrame = base::Timestamp::minusInfinity();
     RunUp runUp;
   };
+  Stream* findStream(uint32_t ssrc);
+  const Stream* findStream(uint32_t ssrc) const;
   Stream& streamOf(uint32_t ssrc);
+  bool isSent(const Layer& layer) const;
+  void noteActivity();
   void setSize(LayerIndex index, uint16_t width, uint16_t height);
   void learnStructure(const frame::Frame& frame, base::Timestamp now);
   LayerIndex layerOf(uint32_t ssrc, uint8_t spatial, base::Timestamp now);
@@ -107,6 +118,7 @@ class Source {
   size_t nextStream_ = 0;
   uint32_t epochs_ = 0;
   uint64_t layoutRevision_ = 0;
+  base::Timestamp lastPacket_ = base::Timestamp::minusInfinity();
   base::Timestamp lastFrame_ = base::Timestamp::minusInfinity();
   std::array<LayerOption, maxLayers * 3> options_;
   size_t optionCount_ = 0;

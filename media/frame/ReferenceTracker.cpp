@@ -11,10 +11,6 @@ unsigned spatialOf(int8_t spatialId) {
   return spatialId < 0 ? 0U : static_cast<unsigned>(spatialId) & 7U;
 }
 
-bool isDisposable(const Frame& frame) {
-  return frame.codecInfo.nonReference || (frame.sealed && frame.metadata.discardable);
-}
-
 }  // namespace
 
 std::optional<int> ReferenceTracker::missingPictures(const PictureInfo& next) const {
@@ -36,20 +32,6 @@ bool ReferenceTracker::baseContiguous(const PictureInfo& next) const {
   if (last_->tl0PicIdx < 0 || next.tl0PicIdx < 0 || next.temporalId < 0) return false;
   const int step = (next.tl0PicIdx - last_->tl0PicIdx) & 0xFF;
   return step == (next.temporalId == 0 ? 1 : 0);
-}
-
-bool ReferenceTracker::phaseDisposable(int phase) const {
-  return phase_ >= 0 && phase > 0 && phase < static_cast<int>(phaseCount) &&
-         phases_[static_cast<size_t>(phase)] >= confident;
-}
-
-/// The frame after a loss stands where the pattern learned so far has one like it. When it does not, someone
-/// on the way left out a picture (an encoder that drops, a forwarder), and the phases of the lost ones are
-/// unknown.
-bool ReferenceTracker::inPattern(const PictureInfo& next, int phase) const {
-  if (next.temporalId <= 0) return phase == period_;
-  return phase < static_cast<int>(phaseCount) &&
-         phaseTemporal_[static_cast<size_t>(phase)] == next.temporalId;
 }
 
 void ReferenceTracker::onLoss(Loss loss) {
@@ -146,35 +128,14 @@ void ReferenceTracker::learnPlace(const Frame& frame) {
   const CodecInfo& info = frame.codecInfo;
   const PictureInfo place{info.pictureId,  info.longPictureId, info.tl0PicIdx,
                           info.temporalId, info.spatialId,     info.nonReference};
-  int advance = 1;
   if (last_ && last_->pictureId >= 0 && place.pictureId >= 0) {
-    const int32_t mask = pictureMask(place);
-    advance = (place.pictureId - last_->pictureId) & mask;
+    const int32_t advance = (place.pictureId - last_->pictureId) & pictureMask(place);
     // Pictures between were not delivered: forget what stood at their places one round of the ring ago.
     const int stale = std::min<int>(advance, static_cast<int>(delivered_.size()));
     for (int i = 0; i < stale; ++i) delivered_[static_cast<size_t>((place.pictureId - i) & 127)] = {};
   }
-  if (advance > 0) learnPhase(frame, advance);
   last_ = place;
   lastEndedPicture_ = info.endOfPicture;
-}
-
-void ReferenceTracker::learnPhase(const Frame& frame, int advance) {
-  if (frame.codecInfo.temporalId <= 0) {
-    // A key frame may come in the middle of a pattern.
-    if (phase_ >= 0 && !frame.metadata.keyFrame) period_ = phase_ + advance;
-    phase_ = 0;
-    return;
-  }
-  if (phase_ < 0) return;
-  phase_ += advance;
-  if (phase_ >= static_cast<int>(phaseCount)) {
-    phase_ = -1;
-    return;
-  }
-  phaseTemporal_[static_cast<size_t>(phase_)] = frame.codecInfo.temporalId;
-  uint8_t& times = phases_[static_cast<size_t>(phase_)];
-  times = isDisposable(frame) ? static_cast<uint8_t>(std::min<int>(times + 1, confident)) : uint8_t{0};
 }
 
 void ReferenceTracker::learnPictureGroup(const CodecInfo& info) {

@@ -38,10 +38,9 @@ class ReferenceTracker {
     if (*missing == 0) return Loss::Nothing;
     const bool baseWhole = baseContiguous(next);
     // VP9 in flexible mode has no TL0PICIDX, but names every reference: a wrong guess is found out there.
-    bool disposable = (baseWhole || codec_ == CodecType::Vp9) && *missing < static_cast<int>(phaseCount);
+    bool disposable = (baseWhole || codec_ == CodecType::Vp9) && *missing <= maxDisposable;
     for (int i = 1; disposable && i <= *missing; ++i) {
-      disposable = partlyDisposable((last_->pictureId + i) & pictureMask(next)) ||
-                   (phaseDisposable(phase_ + i) && inPattern(next, phase_ + *missing + 1));
+      disposable = partlyDisposable((last_->pictureId + i) & pictureMask(next));
     }
     if (disposable) return Loss::Disposable;
     return baseWhole ? Loss::UpperLayers : Loss::Unknown;
@@ -57,24 +56,19 @@ class ReferenceTracker {
   bool baseBroken() const { return baseBroken_; }
 
  private:
-  static constexpr size_t phaseCount = 16;
+  static constexpr int maxDisposable = 15;
   static constexpr size_t temporalLayers = 8;
-  /// So many cycles in a row must agree before a frame's place in the cycle says that it is disposable.
-  static constexpr uint8_t confident = 2;
 
   int32_t pictureMask(const PictureInfo& next) const {
     return last_ && last_->longPictureId && next.longPictureId ? 0x7FFF : 0x7F;
   }
   std::optional<int> missingPictures(const PictureInfo& next) const;
   bool baseContiguous(const PictureInfo& next) const;
-  bool phaseDisposable(int phase) const;
-  bool inPattern(const PictureInfo& next, int phase) const;
   bool decodableVp8(const Frame& frame);
   bool decodableVp9(const Frame& frame);
   bool hasReferences(const Frame& frame) const;
   bool hasGroupReferences(const Frame& frame) const;
   void learnPlace(const Frame& frame);
-  void learnPhase(const Frame& frame, int advance);
   void learnPictureGroup(const CodecInfo& info);
   bool delivered(int32_t pictureId, unsigned spatial) const;
   void markDelivered(const CodecInfo& info, bool value);
@@ -85,10 +79,6 @@ class ReferenceTracker {
   std::array<bool, temporalLayers> broken_{};  ///< VP8: temporal layers that wait for a layer sync
   std::optional<PictureInfo> last_;
   bool lastEndedPicture_ = true;
-  int phase_ = -1;                            ///< pictures since the last of temporal layer 0, -1 unknown
-  std::array<uint8_t, phaseCount> phases_{};  ///< how often in a row that phase was disposable
-  std::array<int8_t, phaseCount> phaseTemporal_{};  ///< temporal layer last seen at that phase
-  int period_ = -1;                                 ///< pictures from one base layer frame to the next
 
   struct Delivered {
     int32_t pictureId = -1;

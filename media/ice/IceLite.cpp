@@ -25,9 +25,9 @@ uint16_t IceLite::judge(const StunMessage& message, bool& authenticated) const {
   if (message.username.empty() || !message.hasMessageIntegrity) return 400;
   if (message.username != username_ || !message.verifyIntegrity(credentials_.localPassword)) return 401;
   authenticated = true;
-  if (message.unknownRequired != 0) return 420;
+  if (message.unknownRequired != 0) return unknownAttribute;
   // A lite agent is always the controlled one: a peer that thinks so of itself has to change its mind.
-  if (message.iceControlled) return 487;
+  if (message.iceControlled) return roleConflict;
   return 0;
 }
 
@@ -47,12 +47,12 @@ IceLite::Result IceLite::handle(const StunMessage& message, const base::SocketAd
   // Indications are keep-alives without authentication; responses answer checks that we never send.
   if (message.messageClass != StunClass::Request || message.method != stunBinding) return result;
 
-  const uint16_t error = judge(message, result.authenticated);
+  result.error = judge(message, result.authenticated);
   StunFields fields;
   fields.transactionId = message.transactionId;
-  if (error != 0) {
+  if (result.error != 0) {
     fields.messageClass = StunClass::Error;
-    fields.errorCode = error;
+    fields.errorCode = result.error;
     fields.unknownAttribute = message.unknownRequired;
   } else if (isReplay(message.transactionId, from)) {
     result.authenticated = false;

@@ -26,6 +26,8 @@ class IceLite {
   static constexpr base::TimeDelta consentTimeout = base::TimeDelta::seconds(30);
   /// Room that every response fits into.
   static constexpr size_t maxResponse = 300;
+  /// Error codes of RFC 8489 section 14.8 and RFC 8445 section 7.3.1.1 for a peer that proved who it is.
+  static constexpr uint16_t unknownAttribute = 420, roleConflict = 487;
 
   explicit IceLite(IceLiteCredentials credentials);
 
@@ -34,6 +36,7 @@ class IceLite {
 
   struct Result {
     size_t responseSize = 0;       ///< bytes in `response` to send back to `from`; 0: no answer is due
+    uint16_t error = 0;            ///< the STUN error code that it was answered with; 0: none
     bool authenticated = false;    ///< the peer itself sent this from `from`
     bool selectedChanged = false;  ///< selected() is another address now
   };

@@ -34,6 +34,8 @@ enum class Count : uint8_t {
   RejectedMalformed,
   RejectedStun,
   RejectedStunCredentials,
+  RejectedStunRoleConflict,
+  RejectedStunUnknownAttribute,
   RejectedTooLarge,
   RejectedDtls,
   RejectedBeforeKeys,

@@ -38,14 +38,16 @@ Endpoint::Endpoint(const control::EndpointParameters& parameters, forward::Parti
       recipient_(id, resources.random, resources.counters, transport_, transport_),
       data_(
           resources.counters, [this](base::ByteView packet) { transport_.sendSctp(packet); }, *this) {
-  publisher_.setTracks(parameters.tracks, now);
+  // The room learns of tracks at once and would keep those of an endpoint that was never finished: what may
+  // fail comes first.
   recipient_.setSlots(parameters.slots);
+  publisher_.setTracks(parameters.tracks, now);
 }
 
 void Endpoint::update(const control::EndpointParameters& parameters, Timestamp now) {
-  if (!(parameters.ice == parameters_.ice)) transport_.restartIce(parameters.ice);
-  publisher_.setTracks(parameters.tracks, now);
   recipient_.setSlots(parameters.slots);
+  publisher_.setTracks(parameters.tracks, now);
+  if (!(parameters.ice == parameters_.ice)) transport_.restartIce(parameters.ice);
   parameters_ = parameters;
   startData(now);
 }

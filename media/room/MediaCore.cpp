@@ -163,8 +163,8 @@ std::string MediaCore::Impl::run(const control::UpdateEndpoint& request, Timesta
         const auto taken = byUfrag.find(parameters.ice.localUfrag);
         if (taken != byUfrag.end() && taken->second->endpoint != &endpoint)
           return "the local ICE fragment is in use";
-        setUfrag(*places.at(&endpoint), parameters.ice.localUfrag);
         room.update(endpoint, parameters, now);
+        setUfrag(*places.at(&endpoint), parameters.ice.localUfrag);
         return {};
       });
 }
@@ -243,7 +243,8 @@ control::Reply MediaCore::handle(const control::Request& request, Timestamp now)
   try {
     reply.error = std::visit([&](const auto& body) { return impl_->run(body, now); }, request.body);
   } catch (const std::exception& error) {
-    // Such as a library that cannot make another DTLS connection: this endpoint is not there, all others are.
+    // Such as a library that cannot make another DTLS connection, or the system no random numbers: what was
+    // asked for is not there, all else is as before.
     reply.error = std::string("the request failed: ") + error.what();
   }
   if (std::holds_alternative<control::GetStatistics>(request.body)) reply.statistics = impl_->statistics();

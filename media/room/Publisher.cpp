@@ -100,7 +100,8 @@ void Publisher::onRtp(const base::PacketRef& packet, Timestamp now) {
   if (!found->rtx && view->payloadType != incoming.stream->options().payloadType) {
     followCodec(incoming, *view, now);
   }
-  incoming.stream->onPacket(packet, *view, now);
+  const bool fresh = incoming.stream->onPacket(packet, *view, now);
+  if (fresh && incoming.track->isVideo()) incoming.track->source.onPacket(incoming.stream->ssrc(), now);
   drain(incoming, now);
 }
 
@@ -169,10 +170,11 @@ void Publisher::repair(Incoming& incoming, Timestamp now) {
   if (!track.isVideo() || track.muted || track.watchers.empty()) return;
   if (now - incoming.lastPacket > forward::Source::layerTimeout) return;
   const uint32_t ssrc = incoming.stream->ssrc();
-  const bool wanted = !track.source.knows(ssrc) ||
-                      std::any_of(track.watchers.begin(), track.watchers.end(),
-                                  [&](const auto& watcher) { return watcher.subscription->uses(ssrc); });
-  if (wanted) track.source.keyFrames().want(ssrc, now);
+  using Need = forward::KeyFrameRequests::Need;
+  const bool watched = std::any_of(track.watchers.begin(), track.watchers.end(),
+                                   [&](const auto& watcher) { return watcher.subscription->uses(ssrc); });
+  if (watched || !track.source.knows(ssrc))
+    track.source.keyFrames().want(ssrc, now, watched ? Need::Picture : Need::Knowledge);
 }
 
 void Publisher::onTime(Timestamp now) {

@@ -56,6 +56,13 @@ Count countOf(forward::LayerSelector::Reason reason) {
 bool sameSlot(const control::Slot& a, const control::Slot& b) {
   return a.mid == b.mid && a.kind == b.kind && a.ssrc == b.ssrc && a.rtxSsrc == b.rtxSsrc;
 }
+
+template <typename Slots>
+auto findSlot(Slots& among, const control::Slot& slot) -> typename Slots::pointer {
+  const auto found =
+      std::find_if(among.begin(), among.end(), [&](const auto& old) { return sameSlot(old.config, slot); });
+  return found == among.end() ? nullptr : &*found;
+}
 }  // namespace
 
 PublishedTrack* Recipient::VideoSlot::playing() const {
@@ -67,34 +74,44 @@ Recipient::Recipient(forward::ParticipantId self, base::Random& random, Counters
                      stream::PacketSink& packets, RtcpSink& rtcp)
     : self_(self), random_(random), counters_(counters), packets_(packets), rtcp_(rtcp) {}
 
+Recipient::AudioSlot Recipient::makeAudioSlot(const control::Slot& slot) {
+  AudioSlot made;
+  made.config = slot;
+  made.told.mid = slot.mid;
+  made.sender = std::make_unique<forward::SlotSender>(slot, Transport::maxRtpPacket, random_);
+  return made;
+}
+
+Recipient::VideoSlot Recipient::makeVideoSlot(const control::Slot& slot) {
+  VideoSlot made;
+  made.config = slot;
+  made.wish.mid = slot.mid;
+  made.told.mid = slot.mid;
+  made.toldLayer.mid = slot.mid;
+  made.subscription = std::make_unique<forward::Subscription>(slot, Transport::maxRtpPacket, random_);
+  return made;
+}
+
 void Recipient::setSlots(const std::vector<control::Slot>& slots) {
+  // What stays is moved only when all that is new has been made: an error on the way changes nothing.
   std::vector<AudioSlot> audio;
   std::vector<VideoSlot> video;
   for (const control::Slot& slot : slots) {
     if (slot.kind == MediaKind::Audio) {
-      auto old =
-          std::find_if(audio_.begin(), audio_.end(), [&](const auto& s) { return sameSlot(s.config, slot); });
-      if (old != audio_.end()) {
-        audio.push_back(std::move(*old));
-        continue;
-      }
-      AudioSlot& added = audio.emplace_back();
-      added.config = slot;
-      added.told.mid = slot.mid;
-      added.sender = std::make_unique<forward::SlotSender>(slot, Transport::maxRtpPacket, random_);
+      audio.push_back(findSlot(audio_, slot) == nullptr ? makeAudioSlot(slot) : AudioSlot{});
     } else {
-      auto old =
-          std::find_if(video_.begin(), video_.end(), [&](const auto& s) { return sameSlot(s.config, slot); });
-      if (old != video_.end()) {
-        video.push_back(std::move(*old));
-        continue;
-      }
-      VideoSlot& added = video.emplace_back();
-      added.config = slot;
-      added.wish.mid = slot.mid;
-      added.told.mid = slot.mid;
-      added.toldLayer.mid = slot.mid;
-      added.subscription = std::make_unique<forward::Subscription>(slot, Transport::maxRtpPacket, random_);
+      video.push_back(findSlot(video_, slot) == nullptr ? makeVideoSlot(slot) : VideoSlot{});
+    }
+  }
+  auto nextAudio = audio.begin();
+  auto nextVideo = video.begin();
+  for (const control::Slot& slot : slots) {
+    if (slot.kind == MediaKind::Audio) {
+      if (AudioSlot* old = findSlot(audio_, slot)) *nextAudio = std::move(*old);
+      ++nextAudio;
+    } else {
+      if (VideoSlot* old = findSlot(video_, slot)) *nextVideo = std::move(*old);
+      ++nextVideo;
     }
   }
   audio_ = std::move(audio);

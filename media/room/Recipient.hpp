@@ -113,6 +113,8 @@ class Recipient {
     PublishedTrack* playing() const;
   };
 
+  AudioSlot makeAudioSlot(const control::Slot& slot);
+  VideoSlot makeVideoSlot(const control::Slot& slot);
   forward::SlotSender* senderOf(uint32_t ssrc);
   int currentOption(const VideoSlot& slot, std::span<const forward::LayerOption> options) const;
   /// The whole rate of the layers that are being sent.

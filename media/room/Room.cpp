@@ -140,8 +140,12 @@ void Room::onVideo(PublishedTrack& track, const frame::FrameRef& frame, std::opt
     return;
   }
   if (layout != track.source.layoutRevision()) {
-    // A layer that nobody knew: with its first key frame it can begin to play.
-    for (const auto& watcher : track.watchers) watcher.recipient->allocate(now);
+    // A layer that nobody knew can begin to play with its first key frame; one that is sent no more must be
+    // left before the viewer sees it stand still.
+    for (const auto& watcher : track.watchers) {
+      watcher.recipient->allocate(now);
+      watcher.recipient->wantKeyFrames(now);
+    }
   }
   bool handedOver = false;
   for (const auto& watcher : track.watchers) {

@@ -66,6 +66,8 @@ bool Transport::onStun(const ice::StunMessage& message, const base::SocketAddres
     counters_.add(Count::RejectedStunCredentials);
     return false;
   }
+  if (result.error == ice::IceLite::roleConflict) counters_.add(Count::RejectedStunRoleConflict);
+  if (result.error == ice::IceLite::unknownAttribute) counters_.add(Count::RejectedStunUnknownAttribute);
   if (ice_.selected()) {
     destination_ = ice_.selected();
   } else {

@@ -281,6 +281,7 @@ class HostilePeer(unittest.IsolatedAsyncioTestCase):
                 at += 4 + size + -size % 4
             error = attributes[0x0009][1]
             self.assertEqual(487, (error[2] & 7) * 100 + error[3], error)
+            self.server.wait_metric(REJECTED % "stun_role_conflict", lambda value: value == 1)
             # Answered under the password of the session: not by a bystander.
             end, integrity = attributes[0x0008]
             signed = answer[:2] + struct.pack(">H", end - 20 + 24) + answer[4:end]

@@ -76,6 +76,12 @@ TEST_CASE("Data messages reach all or one beside media, on a network that loses,
   auto& bob = *simulation.clients()[1];
   auto& carol = *simulation.clients()[2];
   constexpr uint32_t rounds = 60;
+  // The lossy channel opens by messages of its own, which may be lost, too.
+  REQUIRE(simulation.runUntil(
+      [&] {
+        return send(simulation, alice, numberOf(alice, "Bob"), true, rounds, 200) == DataSendResult::Sent;
+      },
+      TimeDelta::seconds(5)));
   for (uint32_t i = 0; i < rounds; ++i) {
     CHECK(send(simulation, alice, toEveryone, false, i, 20 + i * 50) == DataSendResult::Sent);
     CHECK(send(simulation, alice, toEveryone, true, i, 200) == DataSendResult::Sent);
@@ -92,6 +98,7 @@ TEST_CASE("Data messages reach all or one beside media, on a network that loses,
   CHECK(numbersFrom(alice, "Bob", false).empty());
   CHECK(numbersFrom(alice, "Alice", false).empty());
   std::vector<uint32_t> lossy = numbersFrom(bob, "Alice", true);
+  std::erase(lossy, rounds);
   // Two hops that lose three of a hundred packets each.
   CHECK(lossy.size() > rounds * 3 / 4);
   std::sort(lossy.begin(), lossy.end());

@@ -3,14 +3,21 @@
 #pragma once
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <string>
 
 #include "tests/sim/Simulation.hpp"
 
 namespace sotto::sim {
 
-/// Every scenario runs with these seeds.
-constexpr uint64_t firstSeed = 1, lastSeed = 10;
+/// Every scenario runs with these seeds. SOTTO_FIRST_SEED and SOTTO_LAST_SEED in the environment name others,
+/// for a longer search or for one seed alone.
+inline uint64_t seedFrom(const char* variable, uint64_t usual) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? usual : std::strtoull(text, nullptr, 10);
+}
+inline const uint64_t firstSeed = seedFrom("SOTTO_FIRST_SEED", 1);
+inline const uint64_t lastSeed = seedFrom("SOTTO_LAST_SEED", 10);
 
 inline LinkSettings network(double loss, base::TimeDelta delay) {
   LinkSettings link;

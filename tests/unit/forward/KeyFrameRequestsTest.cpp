@@ -54,6 +54,44 @@ TEST_CASE("Whatever is wished for, a source gets two requests a second, and no l
   for (uint32_t ssrc = 1; ssrc <= 3; ++ssrc) CHECK(counts[ssrc] >= 8);
 }
 
+TEST_CASE("A wish to know a layer's size leaves the last request to a picture that is waited for") {
+  KeyFrameRequests requests;
+  const Timestamp start = Timestamp::millis(10'000);
+  const auto at = [&](int ms) { return start + TimeDelta::millis(ms); };
+  requests.want(1, at(0));
+  CHECK(requests.next(at(0)) == 1);
+  requests.onKeyFrame(1);
+  requests.want(2, at(100), KeyFrameRequests::Need::Knowledge);
+  CHECK(requests.next(at(100)) == 0);
+  requests.want(3, at(400));
+  CHECK(requests.next(at(400)) == 3);
+  requests.onKeyFrame(3);
+  SECTION("it goes out when a second has passed without another") {
+    requests.want(2, at(1'000), KeyFrameRequests::Need::Knowledge);
+    CHECK(requests.next(at(1'399)) == 0);
+    CHECK(requests.nextDeadline() == at(1'400));
+    CHECK(requests.next(at(1'400)) == 2);
+  }
+  SECTION("it is not put off for ever") {
+    int asked = -1;
+    for (int ms = 410; ms < 6'000 && asked < 0; ms += 10) {
+      requests.want(2, at(ms), KeyFrameRequests::Need::Knowledge);
+      if (ms % 700 == 0) requests.want(1, at(ms));
+      while (const uint32_t ssrc = requests.next(at(ms))) {
+        if (ssrc == 2) asked = ms;
+        requests.onKeyFrame(ssrc);
+      }
+    }
+    CHECK(asked >= 2'000);
+    CHECK(asked <= 4'100);
+  }
+  SECTION("who waits for the picture makes it one of his own") {
+    requests.want(2, at(410));
+    CHECK(requests.next(at(999)) == 0);
+    CHECK(requests.next(at(1'000)) == 2);
+  }
+}
+
 TEST_CASE("A wish that nobody repeats lapses") {
   KeyFrameRequests requests;
   const Timestamp start = Timestamp::millis(10'000);

@@ -220,6 +220,7 @@ TEST_CASE("When the wanted key frame does not come, one of a layer that suits be
     scene.target(3);
     CHECK(!scene.key(2).forwards());
     scene.now = scene.now + LayerSelector::patience;
+    CHECK(scene.delta(1).forwards());
     CHECK(scene.key(2).verdict == Verdict::Switch);
     CHECK(scene.selector.awaitedStream(scene.source) == 3);
     CHECK(!scene.key(1).forwards());
@@ -232,10 +233,25 @@ TEST_CASE("When the wanted key frame does not come, one of a layer that suits be
     CHECK(!scene.key(1).forwards());
     CHECK(!scene.key(3).forwards());
     scene.now = scene.now + LayerSelector::patience;
+    CHECK(scene.delta(4).forwards());
     CHECK(scene.key(1).forwards() == forced);
     CHECK(scene.key(3).forwards() == !forced);
     CHECK(scene.key(2).verdict == Verdict::Switch);
   }
+}
+
+TEST_CASE("What stands still for want of repair gives way to a lower layer's key frame") {
+  Scene scene;
+  for (uint32_t ssrc = 1; ssrc <= 3; ++ssrc) scene.key(ssrc);
+  scene.begin(2, 2);
+  CHECK(scene.delta(2).forwards());
+  scene.now = scene.now + LayerSelector::patience - TimeDelta::millis(100);
+  CHECK(!scene.key(1).forwards());
+  scene.now = scene.now + TimeDelta::millis(100);
+  CHECK(!scene.key(3).forwards());
+  CHECK(scene.key(1).verdict == Verdict::Switch);
+  CHECK(scene.selector.awaitedStream(scene.source) == 2);
+  CHECK(scene.key(2).verdict == Verdict::Switch);
 }
 
 TEST_CASE("While nothing flows, a lower layer's key frame is taken, a higher one's is not") {

@@ -91,6 +91,48 @@ TEST_CASE("A layer that stops is no option any more, but a source that stops who
   CHECK(source.stopped(now));
 }
 
+TEST_CASE("A layer of which nothing comes has stopped; one whose packets come is a key frame away") {
+  FrameMaker maker;
+  Source source(1);
+  Timestamp now = start;
+  source.onFrame(maker.make(key(10, 320, 180)), {}, now);
+  source.onFrame(maker.make(key(20, 640, 360)), {}, now);
+  const auto step = [&](bool whole) {
+    now = now + TimeDelta::millis(33);
+    source.onFrame(maker.make(delta(10)), {}, now);
+    if (whole) source.onFrame(maker.make(delta(20)), {}, now);
+  };
+  for (int i = 0; i < 10; ++i) step(true);
+  const LayerIndex tall = source.bestKnown(0);
+  const Timestamp last = now;
+  const uint64_t layout = source.layoutRevision();
+  const auto timeUntilGone = [&](bool packets) {
+    while (source.active(tall) && now - last < TimeDelta::seconds(2)) {
+      if (packets) source.onPacket(20, now + TimeDelta::millis(5));
+      step(false);
+    }
+    return (now - last).us() / 1'000;
+  };
+  SECTION("silent") {
+    const int64_t gone = timeUntilGone(false);
+    CHECK(gone >= 250);
+    CHECK(gone <= 330);
+    CHECK(source.layoutRevision() == layout + 1);
+    CHECK(source.options(now).size() == 1);
+    step(true);
+    CHECK(source.active(tall));
+    CHECK(source.layoutRevision() == layout + 2);
+    CHECK(source.options(now).size() == 2);
+  }
+  SECTION("packets without frames: it counts with what it took before") {
+    const base::DataRate before = source.rate(tall, allTemporalLayers, now);
+    CHECK(timeUntilGone(true) >= 2'000);
+    CHECK(source.layoutRevision() == layout);
+    CHECK(source.options(now).size() == 2);
+    CHECK(source.rate(tall, allTemporalLayers, now) == before);
+  }
+}
+
 TEST_CASE("Rates are measured for each temporal layer, and half the frames are an option") {
   FrameMaker maker;
   Source source(1);

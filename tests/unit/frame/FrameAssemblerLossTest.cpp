@@ -36,18 +36,28 @@ TEST_CASE("A frame is not held behind an incomplete one that says it is no refer
   CHECK_FALSE(call.assembler.needKeyFrame());
 }
 
-TEST_CASE("A frame lost whole is known to be disposable by its place in the temporal pattern",
-          "[assembler]") {
+TEST_CASE("A frame lost whole is waited for: no pattern proves that nothing needs it", "[assembler]") {
   Vp8Call call;
   call.insert(call.encode(true));
   for (int i = 1; i < 13; ++i) call.insert(call.encode());
   for (int i = 0; i < 13; ++i) REQUIRE(call.pop() == i);
-  call.encode();               // 13, temporal layer 2, never arrives
-  call.insert(call.encode());  // 14, temporal layer 1
+  const auto lost = call.encode();  // 13, temporal layer 2
+  call.insert(call.encode());       // 14, temporal layer 1
+  call.later(TimeDelta::millis(100));
   CHECK(call.pop() == -1);
-  call.later(TimeDelta::millis(10));
-  CHECK(call.pop() == 14);
-  CHECK(call.last->afterGap);
+  SECTION("its retransmission comes") {
+    call.insert(lost);
+    CHECK(call.pop() == 13);
+    CHECK_FALSE(call.last->afterGap);
+    CHECK(call.pop() == 14);
+    CHECK_FALSE(call.last->afterGap);
+  }
+  SECTION("it never comes, and what does needs temporal layer 0 alone") {
+    call.later(TimeDelta::millis(200));
+    CHECK(call.pop() == 14);
+    CHECK(call.last->afterGap);
+    CHECK_FALSE(call.assembler.needKeyFrame());
+  }
 }
 
 TEST_CASE("A missing reference is waited for until its retransmission comes", "[assembler]") {

@@ -155,6 +155,64 @@ TEST_CASE("A new offer adds a slot and a track, and what plays goes on") {
   CHECK(bob.slot("v").undecodable() == 0);
 }
 
+TEST_CASE("A request that fails half-way is answered, leaves nothing behind, and harms nobody") {
+  TestCall call;
+  ScriptedPeer& alice = call.make("alice");
+  alice.addVideoTrack("1", {});
+  ScriptedPeer& bob = call.make("bob");
+  bob.addSlot("v", MediaKind::Video);
+  call.join(alice);
+  call.join(bob);
+  call.wish(bob, {call.want("v", alice)});
+  SimulcastCamera camera(alice, "1", {{320, 180, 300}});
+  call.onStep = [&] { camera.step(call.now); };
+  call.run(TimeDelta::seconds(1));
+  const uint64_t tracks = call.counter("tracks");
+
+  ScriptedPeer& carol = call.make("carol");
+  carol.addVideoTrack("1", {});
+  carol.addSlot("v", MediaKind::Video);
+  bob.addSlot("w", MediaKind::Video);
+  bob.addVideoTrack("1", {});
+  control::EndpointParameters restarted = bob.parameters;
+  restarted.ice.localUfrag = "afterTheRestart";
+  call.random.broken = true;
+  CHECK(call.request(control::CreateEndpoint{carol.parameters}).error ==
+        "the request failed: no random numbers");
+  CHECK(call.request(control::UpdateEndpoint{restarted}).error == "the request failed: no random numbers");
+  CHECK(call.counter("endpoints") == 2);
+  CHECK(call.counter("tracks") == tracks);
+
+  // Whoever was there is as before, and goes on while new ones cannot be made.
+  const size_t before = bob.slot("v").frames.size();
+  call.onStep = [&] {
+    call.random.broken = false;  // the camera needs some, too
+    camera.step(call.now);
+    call.random.broken = true;
+  };
+  call.run(TimeDelta::seconds(1));
+  CHECK(bob.slot("v").frames.size() > before + 25);
+  CHECK(bob.slot("v").undecodable() == 0);
+  CHECK(statesOf(call, "bob").back().state == EndpointState::Connected);
+
+  // Once the fault is gone the same requests are carried out.
+  call.random.broken = false;
+  call.onStep = [&] { camera.step(call.now); };
+  REQUIRE(call.request(control::UpdateEndpoint{bob.parameters}).error == "");
+  call.join(carol);
+  call.wish(bob, {call.want("v", alice), call.want("w", carol)});
+  SimulcastCamera second(carol, "1", {{320, 180, 300}});
+  call.onStep = [&] {
+    camera.step(call.now);
+    second.step(call.now);
+  };
+  call.run(TimeDelta::seconds(1));
+  CHECK(bob.slot("w").frames.size() > 15);
+  call.leave(carol);
+  call.run(TimeDelta::millis(100));
+  CHECK(call.counter("endpoints") == 2);
+}
+
 TEST_CASE("An update that is another connection is refused") {
   TestCall call;
   ScriptedPeer& bob = call.make("bob");

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,20 @@
 #include "tests/unit/room/ScriptedPeer.hpp"
 
 namespace sotto::test {
+
+/// Repeatable numbers, until the system has none.
+class BreakableRandom final : public base::Random {
+ public:
+  explicit BreakableRandom(uint64_t seed) : numbers_(seed) {}
+  void fill(base::MutableByteView out) override {
+    if (broken) throw std::runtime_error("no random numbers");
+    numbers_.fill(out);
+  }
+  bool broken = false;
+
+ private:
+  base::SeededRandom numbers_;
+};
 
 class TestCall final : public room::EventSink {
  public:
@@ -42,7 +57,7 @@ class TestCall final : public room::EventSink {
     return found;
   }
 
-  base::SeededRandom random;
+  BreakableRandom random;
   dtls::Certificate certificate;
   base::DatagramBatch out{1 << 20, 4'096};
   base::Timestamp now = base::Timestamp::millis(1'000'000);

@@ -132,9 +132,10 @@ TEST_CASE("With NACK and RTX every frame arrives whole over a lossy network", "[
   CHECK(out == frames.size());
   CHECK(assembler.frames + lost == frames.size());
   // Up to 7 % loss no reference is given up: only what nothing needs, and what cannot be decoded without it.
-  if (network.lossPerMille <= 70) {
-    CHECK(assembler.frames + discardableLost + assembler.undecodable >= frames.size());
-  }
+  // Beyond, a whole key frame that was asked for while the last retransmissions were awaited may come first:
+  // the picture goes on there, a few frames further, instead of standing still.
+  const size_t overtaken = network.lossPerMille <= 70 ? 0 : 6;
+  CHECK(assembler.frames + discardableLost + assembler.undecodable + overtaken >= frames.size());
   CHECK(keys <= (network.lossPerMille > 70 ? 6 : 2));
   CHECK(assembler.frames > frames.size() * (network.lossPerMille == 0 ? 99 : 55) / 100);
   if (network.lossPerMille > 0) CHECK(receiver.statistics().recoveredPackets > 20);

@@ -11,9 +11,11 @@ using base::Timestamp;
 
 /// Ta (RFC 8445 section 14.2): time between the first checks of two candidates.
 constexpr TimeDelta pacing = TimeDelta::millis(50);
-/// RTO (RFC 8445 section 14.3). It doubles no further than to two seconds: the tail of RFC 8489's schedule,
+/// RTO (RFC 8445 section 14.3) while nothing is known of the way; then what RFC 8489 section 6.2.1 takes from
+/// RFC 6298, three round trips after the first sample, within these bounds. It doubles no further than to two seconds: the tail of RFC 8489's schedule,
 /// 32 s between two attempts, would leave a caller on a lossy path alone.
 constexpr TimeDelta firstTimeout = TimeDelta::millis(500);
+constexpr TimeDelta shortestTimeout = TimeDelta::millis(100);
 constexpr TimeDelta longestTimeout = TimeDelta::seconds(2);
 constexpr TimeDelta checkLimit = TimeDelta::seconds(30);
 /// RFC 7675 section 5.1: checks every 5 s, each interval between 0.8 and 1.2 of that; 30 s without an answer
@@ -77,7 +79,8 @@ void IceClient::begin(Check& check, Timestamp now) {
   check.state = CheckState::InProgress;
   check.id = newTransaction();
   check.sends = 0;
-  check.timeout = firstTimeout;
+  check.timeout =
+      roundTripTime_ ? std::clamp(*roundTripTime_ * 3, shortestTimeout, firstTimeout) : firstTimeout;
   check.firstSent = now;
   transmit(check, now);
 }

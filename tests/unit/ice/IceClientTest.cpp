@@ -98,6 +98,21 @@ TEST_CASE("Candidates that do not answer only cost the pacing interval") {
   CHECK(net.client.selected() == good);
 }
 
+TEST_CASE("A lost nomination is repeated after what the first check has told of the way") {
+  Net net;
+  net.delay = TimeDelta::millis(25);
+  net.client.start(net.now);
+  net.run(TimeDelta::millis(49));
+  REQUIRE(net.requests == 1);
+  net.blocked = true;
+  net.run(TimeDelta::millis(50));
+  REQUIRE(net.requests == 2);
+  net.blocked = false;
+  net.run(TimeDelta::millis(200));
+  CHECK(net.requests == 3);
+  CHECK(net.client.state() == IceClientState::Connected);
+}
+
 TEST_CASE("Checks and consent get through heavy loss") {
   for (uint64_t seed = 1; seed <= 40; ++seed) {
     INFO("seed " << seed);

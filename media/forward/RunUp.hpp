@@ -33,6 +33,8 @@ class RunUp {
   std::span<const ArrivedFrame> frames() const { return frames_; }
 
  private:
+  void learnTimes();
+
   std::vector<ArrivedFrame> frames_;
   base::Timestamp since_ = base::Timestamp::minusInfinity();
 };

@@ -27,8 +27,12 @@ uint32_t TimestampMapper::map(const Input& input, bool sameClock) {
     if (input.switched && !sameClock) ahead_ = 0;
     // The key frame of a switch may show the moment of the frame sent last, or one before: a millisecond
     // keeps the order, and what that was too much is taken from the steps that follow.
+    const int64_t least = ticks(TimeDelta::millis(1));
     const int64_t wanted = step - ahead_;
-    step = std::max(wanted, ticks(TimeDelta::millis(1)));
+    // While that lasts the frame before is one to pass over, and not worth a few milliseconds more for what
+    // the times of arrival varied.
+    const bool passing = ahead_ > 0 && wanted < ticks(samePicture);
+    step = passing ? least : std::max(wanted, least);
     ahead_ = step - wanted;
     last_ += static_cast<uint32_t>(step);
   }

@@ -17,6 +17,9 @@ class TimestampMapper {
   /// A jump of the publisher's own timestamps further than this past the time of arrival is not passed on.
   static constexpr base::TimeDelta maxJump = base::TimeDelta::seconds(10);
 
+  /// Times closer than this may be of one picture.
+  static constexpr base::TimeDelta samePicture = base::TimeDelta::millis(10);
+
   /// `first`: timestamp of the first frame; should be random (RFC 3550 section 5.1).
   TimestampMapper(uint32_t clockRate, uint32_t first) : clockRate_(clockRate), last_(first) {}
 
@@ -32,14 +35,17 @@ class TimestampMapper {
 
  private:
   /// Rounded, since NTP fractions lose a part of a microsecond.
-  int64_t ticks(base::TimeDelta delta) const { return (delta.us() * clockRate_ + 500'000) / 1'000'000; }
+  int64_t ticks(base::TimeDelta delta) const {
+    const int64_t half = delta < base::TimeDelta::zero() ? -500'000 : 500'000;
+    return (delta.us() * clockRate_ + half) / 1'000'000;
+  }
   int64_t stepOnSwitch(const Input& input, bool sameClock) const;
 
   uint32_t clockRate_;
   bool started_ = false;
   uint32_t last_;
   uint32_t lastInput_ = 0;
-  int64_t ahead_ = 0;  ///< ticks by which last_ is later than its frame, to keep the order at a switch
+  int64_t ahead_ = 0;  ///< ticks by which last_ is later than its frame, after a switch; negative: earlier
   std::optional<rtp::NtpTime> lastCaptured_;
   base::Timestamp lastArrival_;
 };

@@ -53,6 +53,30 @@ TEST_CASE("Without sender reports, or with ones that cannot be, a switch goes by
   CHECK(mapper.map(lying, true) == 4'500 + 3'000 + 17 * 90);
 }
 
+TEST_CASE("What leads up to the present takes a millisecond each, and the next frame has its own time again") {
+  TimestampMapper mapper(90'000, 0);
+  mapper.map(input(1'000'000, 1'000), false);
+  // A key frame of 100 ms ago, which came in 7 ms later than it should have; two more frames up to now.
+  auto key = input(500, 907);
+  key.switched = true;
+  CHECK(mapper.map(key, true) == 90);
+  CHECK(mapper.map(input(500 + 4'500, 950), true) == 180);
+  // By arrival this is 7 ms after the frame sent last: too little to have shown the one before for.
+  CHECK(mapper.map(input(500 + 9'000, 1'000), true) == 270);
+  // 50 ms later by the publisher's clock, and what was passed over is made up for.
+  CHECK(mapper.map(input(500 + 13'500, 1'050), true) == 57 * 90);
+  CHECK(mapper.map(input(500 + 18'000, 1'100), true) == 107 * 90);
+}
+
+TEST_CASE("A key frame of a moment that has not been sent yet has its own time, as has what follows") {
+  TimestampMapper mapper(90'000, 0);
+  mapper.map(input(1'000'000, 1'000), false);
+  auto later = input(77, 1'333);
+  later.switched = true;
+  CHECK(mapper.map(later, true) == 333 * 90);
+  CHECK(mapper.map(input(77 + 3'000, 1'366), true) == 333 * 90 + 3'000);
+}
+
 TEST_CASE("Clocks of different publishers are never compared") {
   TimestampMapper mapper(90'000, 0);
   auto first = input(1'000'000, 1'000);

@@ -31,6 +31,12 @@ void KeyFrameRequests::want(uint32_t ssrc, Timestamp now, Need need) {
   wish->repeated = now;
 }
 
+void KeyFrameRequests::onKeyFrameBegun(uint32_t ssrc, Timestamp now) {
+  for (size_t i = 0; i < count_; ++i) {
+    if (wishes_[i].ssrc == ssrc) wishes_[i].begun = now;
+  }
+}
+
 void KeyFrameRequests::onKeyFrame(uint32_t ssrc) {
   Wish* own = nullptr;
   bool otherAsked = false;
@@ -47,7 +53,10 @@ void KeyFrameRequests::onKeyFrame(uint32_t ssrc) {
 }
 
 Timestamp KeyFrameRequests::dueAt(const Wish& wish) const {
-  Timestamp due = std::max({wish.since, wish.sent + repeatInterval, sent_.front() + burstWindow});
+  const bool answered = !roundTrip_ || wish.begun >= wish.sent;
+  const base::TimeDelta repeat =
+      answered ? repeatInterval : std::min(*roundTrip_ * 3 / 2 + encodingTime, repeatInterval);
+  Timestamp due = std::max({wish.since, wish.sent + repeat, sent_.front() + burstWindow});
   if (wish.need == Need::Knowledge)
     due = std::max(due, std::min(sent_.back() + burstWindow, wish.since + maxDeferral));
   return together_ && !wish.asked() ? std::max(due, sent_.back() + joinedFor) : due;

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "media/base/Units.hpp"
 
@@ -14,8 +15,12 @@ namespace sotto::forward {
 
 class KeyFrameRequests {
  public:
-  /// Time for a request to reach the publisher and its key frame to come back before it is asked again.
+  /// Time for a request to reach the publisher and its key frame to come back, with repairs, before it is
+  /// asked again.
   static constexpr base::TimeDelta repeatInterval = base::TimeDelta::millis(500);
+  /// An encoder has made a key frame, and paced it out, by so long after it was asked. When not even its first
+  /// packet has come then and one and a half round trips, the request was lost.
+  static constexpr base::TimeDelta encodingTime = base::TimeDelta::millis(100);
   /// However many layers are wanted and recipients join: at most this many requests go to the publisher ...
   static constexpr size_t burst = 2;
   /// ... within this time.
@@ -38,8 +43,12 @@ class KeyFrameRequests {
   /// A recipient cannot go on without a key frame of the publisher's stream `ssrc`. To be repeated by whoever
   /// still waits (a wish not repeated for `forgetAfter` lapses).
   void want(uint32_t ssrc, base::Timestamp now, Need need = Need::Picture);
+  /// The first packet of a key frame of the stream has come in.
+  void onKeyFrameBegun(uint32_t ssrc, base::Timestamp now);
   /// A complete key frame of the stream has come in.
   void onKeyFrame(uint32_t ssrc);
+  /// To the publisher.
+  void setRoundTrip(base::TimeDelta roundTrip) { roundTrip_ = roundTrip; }
   /// The next stream to ask for a key frame now, or 0. Call until it says 0.
   uint32_t next(base::Timestamp now);
   /// When next() may have something to say.
@@ -53,6 +62,7 @@ class KeyFrameRequests {
     base::Timestamp since = base::Timestamp::minusInfinity();
     base::Timestamp repeated = base::Timestamp::minusInfinity();
     base::Timestamp sent = base::Timestamp::minusInfinity();
+    base::Timestamp begun = base::Timestamp::minusInfinity();
     bool asked() const { return pending && sent >= since; }
   };
   base::Timestamp dueAt(const Wish& wish) const;
@@ -60,6 +70,7 @@ class KeyFrameRequests {
   std::array<Wish, maxStreams> wishes_{};
   std::array<base::Timestamp, burst> sent_;  ///< oldest first
   size_t count_ = 0;
+  std::optional<base::TimeDelta> roundTrip_;
   bool together_ = false;  ///< the publisher makes key frames of all layers at once
 };
 

@@ -95,6 +95,8 @@ class FrameAssembler {
   /// next key frame. Stays until then; the caller limits how often it asks. Never for audio. Also while a
   /// reference has been waited for in vain for long.
   bool needKeyFrame() const { return needKeyFrame_ || overdue_; }
+  /// Where the newest key frame that has begun to come in starts; -1: none.
+  int64_t newestKeyStart() const { return newestKeyStart_; }
   /// Packets below this sequence number are of no more use; nothing to ask a retransmission for.
   int64_t oldestUseful() const { return nextSequence_; }
   /// For instance a multiple of the round trip time. Counts for gaps that are being waited for, too.

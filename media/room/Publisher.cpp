@@ -101,8 +101,18 @@ void Publisher::onRtp(const base::PacketRef& packet, Timestamp now) {
     followCodec(incoming, *view, now);
   }
   const bool fresh = incoming.stream->onPacket(packet, *view, now);
-  if (fresh && incoming.track->isVideo()) incoming.track->source.onPacket(incoming.stream->ssrc(), now);
+  if (fresh && incoming.track->isVideo()) noteVideo(incoming, now);
   drain(incoming, now);
+}
+
+void Publisher::noteVideo(Incoming& incoming, Timestamp now) {
+  forward::Source& source = incoming.track->source;
+  const uint32_t ssrc = incoming.stream->ssrc();
+  source.onPacket(ssrc, now);
+  if (const int64_t start = incoming.stream->newestKeyStart(); start != incoming.keyStart) {
+    incoming.keyStart = start;
+    source.keyFrames().onKeyFrameBegun(ssrc, now);
+  }
 }
 
 void Publisher::noteFeedback(const rtp::RtpPacketView& packet, const Route* route, Timestamp arrival,
@@ -128,6 +138,7 @@ void Publisher::onSenderReport(const rtp::SenderReport& report, Timestamp now) {
 void Publisher::setRtt(TimeDelta rtt) {
   rtt_ = rtt;
   for (const auto& incoming : incoming_) incoming->stream->setRtt(rtt);
+  for (const auto& track : tracks_) track->source.keyFrames().setRoundTrip(rtt);
 }
 
 void Publisher::drain(Incoming& incoming, Timestamp now) {

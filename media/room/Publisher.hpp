@@ -86,6 +86,7 @@ class Publisher {
     std::string rid;
     base::Timestamp lastPacket;
     base::Timestamp codecSince;
+    int64_t keyStart = -1;  ///< see stream::ReceiveStream::newestKeyStart()
     uint64_t countedUndecodable = 0;
     uint64_t countedRecovered = 0;
   };
@@ -113,6 +114,7 @@ class Publisher {
   void remove(Incoming& incoming);
   void noteFeedback(const rtp::RtpPacketView& packet, const Route* route, base::Timestamp arrival,
                     base::Timestamp now);
+  void noteVideo(Incoming& incoming, base::Timestamp now);
   void drain(Incoming& incoming, base::Timestamp now);
   void repair(Incoming& incoming, base::Timestamp now);
   bool admit(Incoming& incoming, const frame::AssembledFrame& assembled);

@@ -67,6 +67,8 @@ class ReceiveStream {
   base::Timestamp nextDeadline() const;
   /// See FrameAssembler::needKeyFrame().
   bool needKeyFrame() const { return assembler_.needKeyFrame(); }
+  /// See FrameAssembler::newestKeyStart().
+  int64_t newestKeyStart() const { return assembler_.newestKeyStart(); }
 
   /// For the next receiver report; closes the interval. Nullopt before the first packet.
   std::optional<rtp::ReportBlock> reportBlock(base::Timestamp now) {

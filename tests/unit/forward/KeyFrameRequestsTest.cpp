@@ -92,6 +92,36 @@ TEST_CASE("A wish to know a layer's size leaves the last request to a picture th
   }
 }
 
+TEST_CASE("A request that was lost is repeated as soon as its key frame should have begun to come") {
+  KeyFrameRequests requests;
+  requests.setRoundTrip(TimeDelta::millis(60));
+  const Timestamp start = Timestamp::millis(10'000);
+  const auto at = [&](int ms) { return start + TimeDelta::millis(ms); };
+  requests.want(5, at(0));
+  CHECK(requests.next(at(0)) == 5);
+  SECTION("nothing comes") {
+    CHECK(requests.nextDeadline() == at(190));
+    CHECK(requests.next(at(189)) == 0);
+    CHECK(requests.next(at(190)) == 5);
+    // Two within a second, whatever is lost.
+    CHECK(requests.next(at(999)) == 0);
+    CHECK(requests.next(at(1'000)) == 5);
+  }
+  SECTION("its first packets come: the others are repaired") {
+    requests.onKeyFrameBegun(5, at(80));
+    CHECK(requests.next(at(499)) == 0);
+    CHECK(requests.next(at(500)) == 5);
+  }
+  SECTION("that of another layer comes") {
+    requests.want(6, at(0));
+    CHECK(requests.next(at(0)) == 6);
+    requests.onKeyFrameBegun(6, at(80));
+    requests.onKeyFrame(6);
+    CHECK(requests.next(at(999)) == 0);
+    CHECK(requests.next(at(1'000)) == 5);
+  }
+}
+
 TEST_CASE("A wish that nobody repeats lapses") {
   KeyFrameRequests requests;
   const Timestamp start = Timestamp::millis(10'000);

@@ -110,6 +110,8 @@ struct DtlsTransport::Impl final : DatagramPort {
   Timestamp deadline = Timestamp::plusInfinity();
   Timestamp handshakeEnd = Timestamp::plusInfinity();
   Timestamp lastFlightRepeated = Timestamp::minusInfinity();
+  std::optional<Timestamp> flightSent;  ///< of a flight that was sent once
+  std::optional<TimeDelta> roundTrip;
 };
 
 DtlsTransport::Impl::Impl(const Certificate& certificate, Parameters given,
@@ -184,7 +186,11 @@ void DtlsTransport::Impl::continueHandshake(Timestamp now) {
       return fail(lastOpensslError("DTLS handshake failed"));
     }
   }
+  const bool answered = sent || result == 1;
+  if (answered && flightSent) roundTrip = now - *flightSent;
+  if (answered) flightSent.reset();
   if (sent) {
+    flightSent = now;
     if (state == State::New) handshakeEnd = now + handshakeLimit;
     state = State::Handshaking;
     timeout = firstTimeout;
@@ -273,6 +279,7 @@ void DtlsTransport::Impl::onTime(Timestamp now) {
   if (state != State::Handshaking || now < deadline) return;
   if (now >= handshakeEnd) return fail("the DTLS handshake took longer than 30 s");
   repeatFlight();
+  flightSent.reset();
   timeout = std::min(timeout * 2, longestTimeout);
   deadline = std::min(now + timeout, handshakeEnd);
 }
@@ -320,6 +327,10 @@ State DtlsTransport::state() const {
 const std::string& DtlsTransport::error() const {
   return impl_->error;
 }
+const std::optional<TimeDelta>& DtlsTransport::roundTrip() const {
+  return impl_->roundTrip;
+}
+
 const SrtpKeys& DtlsTransport::srtpKeys() const {
   return impl_->keys;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,9 @@ class DtlsTransport {
   const std::string& error() const;
   /// Only when Connected.
   const SrtpKeys& srtpKeys() const;
+  /// From a flight of ours to the peer's answer, with the time that its cryptography took. Unknown before that
+  /// and where the flight had to be repeated (Karn's rule).
+  const std::optional<base::TimeDelta>& roundTrip() const;
 
  private:
   struct Impl;

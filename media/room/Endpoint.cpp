@@ -70,6 +70,11 @@ Timestamp Endpoint::nextDeadline() const {
 }
 
 void Endpoint::onTransportState(control::EndpointState state, const std::string& reason, Timestamp now) {
+  // Whoever only publishes has nothing to report on: then this is all that is ever known.
+  if (const auto& rtt = transport_.handshakeRoundTrip()) {
+    recipient_.assumeRtt(*rtt);
+    publisher_.setRtt(*recipient_.rtt());
+  }
   recipient_.setReady(transport_.ready());
   startData(now);
   listener_.onEndpointState(*this, state, reason, now);

@@ -74,6 +74,7 @@ void Publisher::setTracks(const std::vector<control::Track>& tracks, Timestamp n
     } else {
       ordered.push_back(std::make_unique<PublishedTrack>(track, listener_.newSourceId(),
                                                          identity_.participant, identity_.name));
+      if (rtt_ > TimeDelta::zero()) ordered.back()->source.keyFrames().setRoundTrip(rtt_);
       added.push_back(ordered.back().get());
     }
     ordered.back()->muted = track.muted;

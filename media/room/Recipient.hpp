@@ -87,6 +87,10 @@ class Recipient {
   void onNack(const rtp::NackView& nack, base::Timestamp now);
   void onKeyFrameRequest(uint32_t ssrc, base::Timestamp now);
   std::optional<base::TimeDelta> rtt() const { return rtt_; }
+  /// Until a report tells.
+  void assumeRtt(base::TimeDelta rtt) {
+    if (!rtt_) rtt_ = rtt;
+  }
 
   void onTime(base::Timestamp now);
   base::Timestamp nextDeadline() const { return nextReport_; }

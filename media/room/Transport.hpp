@@ -61,6 +61,8 @@ class Transport final : public stream::PacketSink, public RtcpSink {
   /// Keys are there, and consent: media can go out.
   bool ready() const { return state_ == control::EndpointState::Connected; }
   control::EndpointState state() const { return state_; }
+  /// As the DTLS handshake measured it.
+  const std::optional<base::TimeDelta>& handshakeRoundTrip() const { return dtls_.roundTrip(); }
 
   void send(const stream::OutgoingPacket& packet) override;
   uint16_t nextTransportSequence() override { return transportSequence_++; }

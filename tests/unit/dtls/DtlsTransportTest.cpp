@@ -83,6 +83,28 @@ TEST_CASE("A handshake gets through a network that loses three datagrams of ten"
   CHECK(worst < 15'000);
 }
 
+TEST_CASE("The handshake tells the round trip time, unless something had to be repeated") {
+  DtlsPair pair;
+  pair.delay = TimeDelta::millis(40);
+  SECTION("nothing is lost") {
+    pair.begin();
+    pair.run();
+    REQUIRE(pair.connected());
+    CHECK(pair.server.roundTrip() == TimeDelta::millis(80));
+    CHECK(pair.client.roundTrip() == TimeDelta::millis(80));
+  }
+  SECTION("what the server says first is lost") {
+    int lost = 0;
+    pair.fate = [&](bool toServer, const Bytes& bytes) {
+      return !toServer && lost++ == 0 ? std::vector<Bytes>{} : std::vector<Bytes>{bytes};
+    };
+    pair.begin();
+    pair.run();
+    REQUIRE(pair.connected());
+    CHECK_FALSE(pair.server.roundTrip());
+  }
+}
+
 TEST_CASE("A handshake survives duplication and reordering") {
   for (uint64_t seed = 1; seed <= 30; ++seed) {
     INFO("seed " << seed);

@@ -84,8 +84,8 @@ class DtlsTransport {
   const std::string& error() const;
   /// Only when Connected.
   const SrtpKeys& srtpKeys() const;
-  /// From a flight of ours to the peer's answer, with the time that its cryptography took. Unknown before that
-  /// and where the flight had to be repeated (Karn's rule).
+  /// From a flight of ours to the peer's answer, with the time that its cryptography took. Unknown before
+  /// that and where the flight had to be repeated (Karn's rule).
   const std::optional<base::TimeDelta>& roundTrip() const;
 
  private:

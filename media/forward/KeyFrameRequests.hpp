@@ -18,8 +18,8 @@ class KeyFrameRequests {
   /// Time for a request to reach the publisher and its key frame to come back, with repairs, before it is
   /// asked again.
   static constexpr base::TimeDelta repeatInterval = base::TimeDelta::millis(500);
-  /// An encoder has made a key frame, and paced it out, by so long after it was asked. When not even its first
-  /// packet has come then and one and a half round trips, the request was lost.
+  /// An encoder has made a key frame, and paced it out, by so long after it was asked. When not even its
+  /// first packet has come then and one and a half round trips, the request was lost.
   static constexpr base::TimeDelta encodingTime = base::TimeDelta::millis(100);
   /// However many layers are wanted and recipients join: at most this many requests go to the publisher ...
   static constexpr size_t burst = 2;

@@ -244,7 +244,8 @@ LayerIndex Source::bestKnown(uint32_t maxHeight) const {
 void Source::wantSizes(Timestamp now) {
   for (size_t i = 0; i < layerCount_; ++i) {
     const Layer& layer = layers_[i];
-    if (layer.pixels() == 0 && active(static_cast<LayerIndex>(i))) keyFrames_.want(layer.ssrc, now, KeyFrameRequests::Need::Knowledge);
+    if (layer.pixels() == 0 && active(static_cast<LayerIndex>(i)))
+      keyFrames_.want(layer.ssrc, now, KeyFrameRequests::Need::Knowledge);
   }
 }
 

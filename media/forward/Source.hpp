@@ -28,8 +28,8 @@ class Source {
   /// all the same, a key frame away. The same holds of a spatial layer that is missing from its stream's
   /// frames ...
   static constexpr int layerTimeoutIntervals = 8;
-  /// ... but within these bounds: the network may hold back the packets of one stream, and a slow screen share
-  /// is not awaited for ever.
+  /// ... but within these bounds: the network may hold back the packets of one stream, and a slow screen
+  /// share is not awaited for ever.
   static constexpr base::TimeDelta minLayerTimeout = base::TimeDelta::millis(250);
   static constexpr base::TimeDelta layerTimeout = base::TimeDelta::millis(1'500);
   /// A source without any frame for so long has stopped.

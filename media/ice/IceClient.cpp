@@ -12,8 +12,9 @@ using base::Timestamp;
 /// Ta (RFC 8445 section 14.2): time between the first checks of two candidates.
 constexpr TimeDelta pacing = TimeDelta::millis(50);
 /// RTO (RFC 8445 section 14.3) while nothing is known of the way; then what RFC 8489 section 6.2.1 takes from
-/// RFC 6298, three round trips after the first sample, within these bounds. It doubles no further than to two seconds: the tail of RFC 8489's schedule,
-/// 32 s between two attempts, would leave a caller on a lossy path alone.
+/// RFC 6298, three round trips after the first sample, within these bounds. It doubles no further than to two
+/// seconds: the tail of RFC 8489's schedule, 32 s between two attempts, would leave a caller on a lossy path
+/// alone.
 constexpr TimeDelta firstTimeout = TimeDelta::millis(500);
 constexpr TimeDelta shortestTimeout = TimeDelta::millis(100);
 constexpr TimeDelta longestTimeout = TimeDelta::seconds(2);

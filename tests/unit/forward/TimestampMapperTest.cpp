@@ -53,7 +53,8 @@ TEST_CASE("Without sender reports, or with ones that cannot be, a switch goes by
   CHECK(mapper.map(lying, true) == 4'500 + 3'000 + 17 * 90);
 }
 
-TEST_CASE("What leads up to the present takes a millisecond each, and the next frame has its own time again") {
+TEST_CASE(
+    "What leads up to the present takes a millisecond each, and the next frame has its own time again") {
   TimestampMapper mapper(90'000, 0);
   mapper.map(input(1'000'000, 1'000), false);
   // A key frame of 100 ms ago, which came in 7 ms later than it should have; two more frames up to now.

@@ -131,7 +131,7 @@ function aliceKeys(oneTime: boolean) {
     theirOneTimePreKey: oneTime ? pair("bob_one_time_prekey").publicKey : undefined,
     localRegistrationId: session.alice_registration_id,
     remoteRegistrationId: session.bob_registration_id,
-    pending: { preKeyId: oneTime ? session.one_time_prekey_id : undefined, signedPreKeyId: session.signed_prekey_id },
+    pending: { preKeyId: oneTime ? session.one_time_prekey_id : undefined, signedPreKeyId: session.signed_prekey_id, since: 0 },
   };
 }
 

@@ -57,6 +57,53 @@ TEST_CASE("a device that goes on from its stored state uses no message key again
   CHECK(bob.open(alice, after) == "after");
 }
 
+TEST_CASE("a session that was never answered ends after thirty days, and one that was answered does not") {
+  constexpr uint64_t begun = 1'700'000'000, days = 24 * 3600;
+  TestDevice alice("alice", 1), bob("bob", 2), carol("carol", 3);
+  settle(alice, carol);
+  alice.store.setTime(begun);
+  REQUIRE(alice.store.begin(bob.name(), bob.bundle(), alice.random));
+  const auto early = alice.seal(bob, "is anybody there");
+  alice.store.setTime(begun + 29 * days);
+  // What is asked is the beginning, not the last message or the last start of the program.
+  alice.store = DeviceStore::deserialize(alice.store.serialize().view()).value();
+  alice.store.setTime(begun + 30 * days);
+  CHECK(alice.store.hasSession(bob.name()));
+  const uint64_t revision = alice.store.revision();
+  SECTION("unanswered") {
+    alice.store.setTime(begun + 30 * days + 1);
+    CHECK_FALSE(alice.store.hasSession(bob.name()));
+    CHECK(alice.store.revision() > revision);
+    CHECK_FALSE(alice.store.encrypt(bob.name(), bytesOf("x")));
+    INFO("an answer that comes after all still opens, and is an answer");
+    REQUIRE(bob.open(alice, early) == "is anybody there");
+    CHECK(alice.open(bob, bob.seal(alice, "at last")) == "at last");
+    alice.store.setTime(begun + 100 * days);
+    CHECK(alice.store.hasSession(bob.name()));
+  }
+  SECTION("answered") {
+    REQUIRE(bob.open(alice, early) == "is anybody there");
+    REQUIRE(alice.open(bob, bob.seal(alice, "yes")) == "yes");
+    alice.store.setTime(begun + 1000 * days);
+    CHECK(alice.store.hasSession(bob.name()));
+  }
+  CHECK(alice.store.hasSession(carol.name()));
+}
+
+TEST_CASE(
+    "where a store has not noted when a session began, or its clock was ahead, thirty days count from now") {
+  constexpr uint64_t now = 1'700'000'000, days = 24 * 3600;
+  TestDevice alice("alice", 1), bob("bob", 2);
+  const uint64_t begun = GENERATE(uint64_t{0}, now + 1000 * days);
+  alice.store.setTime(begun);
+  REQUIRE(alice.store.begin(bob.name(), bob.bundle(), alice.random));
+  alice.store.setTime(now);
+  alice.store.setTime(now + 30 * days);
+  CHECK(alice.store.hasSession(bob.name()));
+  alice.store.setTime(now + 30 * days + 1);
+  CHECK_FALSE(alice.store.hasSession(bob.name()));
+}
+
 TEST_CASE("a device is read back as it was written") {
   TestDevice alice("alice", 1), bob("bob", 2);
   settle(alice, bob);

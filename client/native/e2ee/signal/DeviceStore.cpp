@@ -11,7 +11,26 @@ base::Expected<StoreReceipt> DeviceStorage::save(const DeviceStore& store) {
 
 DeviceStore DeviceStore::create(DeviceName self, base::Random& random, uint64_t now) {
   KeyStore keys = KeyStore::create(random, now);
-  return DeviceStore(std::move(self), std::move(keys), random.u64());
+  DeviceStore store(std::move(self), std::move(keys), random.u64());
+  store.now_ = now;
+  return store;
+}
+
+void DeviceStore::setTime(uint64_t unixSeconds) {
+  now_ = unixSeconds;
+  for (auto& [peer, record] : sessions_) {
+    if (!record.hasCurrent() || !record.current().pendingPreKey()) continue;
+    const uint64_t since = record.current().pendingPreKey()->since;
+    // Of a clock that was wrong, or of a store that did not note it: counted from now.
+    if (since == 0 || since > now_) {
+      record.current().setPendingSince(now_);
+    } else if (now_ - since > unansweredSeconds) {
+      record.archiveCurrent();
+    } else {
+      continue;
+    }
+    ++revision_;
+  }
 }
 
 Pending<std::vector<PublicPreKey>> DeviceStore::createOneTimePreKeys(size_t count, base::Random& random) {
@@ -47,6 +66,7 @@ Result<void> DeviceStore::begin(const DeviceName& peer, const PreKeyBundle& bund
   SessionRecord fresh;
   SessionRecord& record = known == sessions_.end() ? fresh : known->second;
   if (const auto begun = processBundle(record, keys_, bundle, random); !begun) return begun;
+  record.current().setPendingSince(now_);
   pin(peer, bundle.identityKey);
   if (known == sessions_.end()) sessions_.emplace(peer, std::move(fresh));
   ++revision_;

@@ -20,6 +20,10 @@ enum class Trust : uint8_t {
 
 class DeviceStore {
  public:
+  /// A session that we began and that the other side has never answered is used for so long, as deployed: the
+  /// prekeys that it hangs on are not kept for ever.
+  static constexpr uint64_t unansweredSeconds = uint64_t{30} * 24 * 3600;
+
   /// A new device with a signed prekey and no one-time prekeys yet. `now`: Unix seconds.
   static DeviceStore create(DeviceName self, base::Random& random, uint64_t now);
 
@@ -29,6 +33,10 @@ class DeviceStore {
   uint64_t id() const { return id_; }
   /// Rises with every change.
   uint64_t revision() const { return revision_; }
+
+  /// What time it is, Unix seconds: for sessions that begin from now on. Those that have waited for an answer
+  /// for too long end.
+  void setTime(uint64_t unixSeconds);
 
   /// Makes one-time prekeys, for the directory: their private halves must be stored before they are uploaded.
   Pending<std::vector<PublicPreKey>> createOneTimePreKeys(size_t count, base::Random& random);
@@ -85,6 +93,7 @@ class DeviceStore {
   KeyStore keys_;
   uint64_t id_;
   uint64_t revision_ = 0;
+  uint64_t now_ = 0;  ///< as last told; 0: never
   std::map<DeviceName, PublicKey> pinned_;
   std::map<DeviceName, SessionRecord> sessions_;
   std::map<std::string, Section> sections_;

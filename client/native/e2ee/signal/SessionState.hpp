@@ -38,6 +38,7 @@ class SessionState {
   struct PendingPreKey {
     std::optional<uint32_t> preKeyId;
     uint32_t signedPreKeyId = 0;
+    uint64_t since = 0;  ///< when the session began, Unix seconds; 0: not known
   };
 
   /// The initiator's side: has sent nothing, and knows the other's first chain, whose ratchet key is the
@@ -53,6 +54,8 @@ class SessionState {
   const std::optional<PendingPreKey>& pendingPreKey() const { return pendingPreKey_; }
   /// The other side has it, or never will.
   void clearPendingPreKey() { pendingPreKey_.reset(); }
+  /// Only while one is pending.
+  void setPendingSince(uint64_t unixSeconds) { pendingPreKey_->since = unixSeconds; }
   const ChainKey& sendingChain() const { return sendingChain_; }
   const KeyPair& ratchetKey() const { return ratchetKey_; }
 

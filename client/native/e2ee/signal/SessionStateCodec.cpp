@@ -22,6 +22,7 @@ constexpr size_t leastReceiverChain = 32 + 36 + 4;
 /// Bits of the byte that says what is pending.
 constexpr uint8_t hasPending = 1;
 constexpr uint8_t hasOneTime = 2;
+constexpr uint8_t hasTime = 4;
 
 }  // namespace
 
@@ -47,9 +48,11 @@ void SessionState::write(StateWriter& out) const {
   }
   uint8_t flags = 0;
   if (pendingPreKey_) flags = pendingPreKey_->preKeyId ? hasPending | hasOneTime : hasPending;
+  if (pendingPreKey_ && pendingPreKey_->since > 0) flags |= hasTime;
   out.u8(flags);
   if (pendingPreKey_) out.u32(pendingPreKey_->signedPreKeyId);
   if (pendingPreKey_ && pendingPreKey_->preKeyId) out.u32(*pendingPreKey_->preKeyId);
+  if ((flags & hasTime) != 0) out.u64(pendingPreKey_->since);
 }
 
 SessionState::ReceiverChain SessionState::readChain(StateReader& in) {
@@ -82,9 +85,10 @@ Result<SessionState> SessionState::read(StateReader& in) {
   const size_t chains = in.count(maxReceiverChains, leastReceiverChain);
   for (size_t i = 0; i < chains && in.ok(); ++i) state.receiverChains_.push_back(readChain(in));
   const uint8_t flags = in.u8();
-  if (flags > (hasPending | hasOneTime) || flags == hasOneTime) in.fail();
-  if ((flags & hasPending) != 0) state.pendingPreKey_ = PendingPreKey{std::nullopt, in.u32()};
+  if (flags > (hasPending | hasOneTime | hasTime) || (flags != 0 && (flags & hasPending) == 0)) in.fail();
+  if ((flags & hasPending) != 0) state.pendingPreKey_ = PendingPreKey{std::nullopt, in.u32(), 0};
   if (state.pendingPreKey_ && (flags & hasOneTime) != 0) state.pendingPreKey_->preKeyId = in.u32();
+  if (state.pendingPreKey_ && (flags & hasTime) != 0) state.pendingPreKey_->since = in.u64();
   if (!in.ok()) return refuse(SignalError::Malformed);
   return state;
 }

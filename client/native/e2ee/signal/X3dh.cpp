@@ -44,7 +44,7 @@ Result<SessionState> beginAsInitiator(const LocalDevice& local, const PreKeyBund
   const RootStep first = deriveFirstKeys(secrets.view());
   const auto sending = first.root.step(bundle.signedPreKey.key, keys.ratchet.privateKey);
   if (!sending) return tl::make_unexpected(sending.error());
-  SessionState::PendingPreKey pending{std::nullopt, bundle.signedPreKey.id};
+  SessionState::PendingPreKey pending{std::nullopt, bundle.signedPreKey.id, 0};
   if (bundle.oneTimePreKey) pending.preKeyId = bundle.oneTimePreKey->id;
   return SessionState::initiator({local.identity.publicKey, bundle.identityKey, local.registrationId,
                                   bundle.registrationId, keys.base.publicKey},

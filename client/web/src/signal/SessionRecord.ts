@@ -5,6 +5,7 @@
 import { type Bytes } from "../e2ee/bytes.ts";
 import { type PublicKey, type RandomBytes } from "./curve.ts";
 import {
+  hasExpired,
   MAX_FORWARD_JUMP,
   MAX_SKIPPED_KEYS,
   openWith,
@@ -44,6 +45,11 @@ export function promoteMatching(record: SessionRecord, baseKey: PublicKey): Sess
   const match = record.archived.find((state) => state.baseKey.equals(baseKey));
   if (match === undefined) return undefined;
   return promote({ ...record, archived: record.archived.filter((state) => state !== match) }, match);
+}
+
+/** The record as it is at this time: a current session that nobody has ever answered is archived in the end. */
+export function expire(record: SessionRecord, nowSeconds: number): SessionRecord {
+  return record.current !== undefined && hasExpired(record.current, nowSeconds) ? archive(record) : record;
 }
 
 /** Seals with the current session; throws `no-session`, `exhausted`. */

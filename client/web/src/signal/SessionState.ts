@@ -48,6 +48,16 @@ export interface SenderChain {
 export interface PendingPreKey {
   readonly preKeyId: number | undefined;
   readonly signedPreKeyId: number;
+  /** When the session began, seconds since 1970. */
+  readonly since: number;
+}
+
+/** A session that we began and that nobody has ever answered is used for so long, as deployed. */
+export const UNANSWERED_SECONDS = 30 * 24 * 3600;
+
+/** Whether a session has waited for an answer for too long: the prekeys that it hangs on are not kept for ever. */
+export function hasExpired({ pending }: SessionState, nowSeconds: number): boolean {
+  return pending !== undefined && nowSeconds - pending.since > UNANSWERED_SECONDS;
 }
 
 export interface SessionState {
@@ -123,8 +133,10 @@ export function sealWith(state: SessionState, plaintext: Uint8Array): { state: S
   const message = sealSignalMessage(place, plaintext, messageKeys(messageSeed(chainKey)), ends);
   const next = { ...state, sender: { ratchet, chainKey: nextChainKey(chainKey) } };
   if (state.pending === undefined) return { state: next, sealed: { kind: "signal", bytes: message } };
+  const { preKeyId, signedPreKeyId } = state.pending;
   const header = {
-    ...state.pending,
+    preKeyId,
+    signedPreKeyId,
     registrationId: state.localRegistrationId,
     baseKey: state.baseKey,
     identityKey: state.localIdentity,

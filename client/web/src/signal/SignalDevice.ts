@@ -16,7 +16,7 @@ import {
   type SignedPreKey,
 } from "./preKeys.ts";
 import { parsePreKeySignalMessage, type PreKeySignalMessage } from "./PreKeySignalMessage.ts";
-import { archive, open, promote, promoteMatching, seal, type SessionRecord } from "./SessionRecord.ts";
+import { archive, expire, open, promote, promoteMatching, seal, type SessionRecord } from "./SessionRecord.ts";
 import { initiatorSession, openWith, responderSession, type SealedMessage, type SessionState } from "./SessionState.ts";
 import { IdentityChanged, SignalError } from "./SignalError.ts";
 import { parseSignalMessage } from "./SignalMessage.ts";
@@ -71,17 +71,23 @@ export class SignalDevice {
     readonly identityKey: PublicKey,
     /** 1..16380. */
     readonly registrationId: number,
+    private readonly wallClock: () => number,
   ) {}
 
   /**
    * The device in `store`, made anew when the store is empty (`now` in milliseconds since 1970). Nobody else may use the
-   * store while the device lives.
+   * store while the device lives. `wallClock` says how old sessions are, ms since 1970.
    */
-  static async open(store: DeviceStore, now: number, random: RandomBytes = systemRandom): Promise<SignalDevice> {
+  static async open(
+    store: DeviceStore,
+    now: number,
+    random: RandomBytes = systemRandom,
+    wallClock: () => number = Date.now,
+  ): Promise<SignalDevice> {
     const draft = new StoreDraft(store);
     const device = draft.device() ?? SignalDevice.create(draft, now, random);
     if (draft.changes.size > 0) await store.commit(draft.changes);
-    return new SignalDevice(store, random, device.identity.publicKey, device.registrationId);
+    return new SignalDevice(store, random, device.identity.publicKey, device.registrationId, wallClock);
   }
 
   private static create(draft: StoreDraft, now: number, random: RandomBytes) {
@@ -104,6 +110,10 @@ export class SignalDevice {
     });
     this.tail = result.catch(() => undefined);
     return result;
+  }
+
+  private seconds(): number {
+    return Math.floor(this.wallClock() / 1000);
   }
 
   /** Everything public that the directory is to have of us. */
@@ -153,7 +163,7 @@ export class SignalDevice {
   /** How things stand with the device at `address`. */
   session(address: string): Promise<SessionInfo> {
     return this.exclusively((draft) => {
-      const { current, archived } = draft.sessions(address);
+      const { current, archived } = expire(draft.sessions(address), this.seconds());
       const remoteRegistrationId = current?.remoteRegistrationId;
       return { exists: current !== undefined, archived: archived.length, remoteRegistrationId };
     });
@@ -187,7 +197,7 @@ export class SignalDevice {
         theirOneTimePreKey: bundle.oneTimePreKey?.publicKey,
         localRegistrationId: this.registrationId,
         remoteRegistrationId: bundle.registrationId,
-        pending: { preKeyId: bundle.oneTimePreKey?.id, signedPreKeyId: bundle.signedPreKey.id },
+        pending: { preKeyId: bundle.oneTimePreKey?.id, signedPreKeyId: bundle.signedPreKey.id, since: this.seconds() },
       });
       draft.setSessions(address, promote(draft.sessions(address), session));
       draft.pin(address, bundle.identityKey);
@@ -223,7 +233,7 @@ export class SignalDevice {
   ): Promise<SealedMessage[]> {
     return this.exclusively((draft) => {
       const all = messages.map(({ address, plaintext }) => {
-        const { record, sealed } = seal(draft.sessions(address), plaintext);
+        const { record, sealed } = seal(expire(draft.sessions(address), this.seconds()), plaintext);
         if (record.current !== undefined) requireTrust(draft, address, record.current.remoteIdentity);
         draft.setSessions(address, record);
         return sealed;

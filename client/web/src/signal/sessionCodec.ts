@@ -22,12 +22,15 @@ const STATE = {
   sender: 9,
   receivers: 10,
 } as const;
-const PENDING = { preKeyId: 1, signedPreKeyId: 2 } as const;
+const PENDING = { preKeyId: 1, signedPreKeyId: 2, since: 3 } as const;
 const CHAIN = { ratchetKey: 1, key: 2, index: 3, skipped: 4, privateKey: 5 } as const;
 const SKIPPED = { index: 1, seed: 2 } as const;
 
 function writePending(writer: ProtobufWriter, pending: PendingPreKey): void {
-  writer.uint(PENDING.preKeyId, pending.preKeyId).uint(PENDING.signedPreKeyId, pending.signedPreKeyId);
+  writer
+    .uint(PENDING.preKeyId, pending.preKeyId)
+    .uint(PENDING.signedPreKeyId, pending.signedPreKeyId)
+    .uint(PENDING.since, pending.since);
 }
 
 function writeSender(writer: ProtobufWriter, { ratchet, chainKey }: SenderChain): void {
@@ -112,6 +115,8 @@ function readState(fields: ProtobufReader): SessionState {
     pending: pending && {
       preKeyId: pending.uint(PENDING.preKeyId),
       signedPreKeyId: pending.requiredUint(PENDING.signedPreKeyId),
+      // A session that was stored without is of unknown age: it gives way to a new one.
+      since: pending.uint(PENDING.since) ?? 0,
     },
     rootKey: readSecret(fields, STATE.rootKey),
     previousCounter: fields.requiredUint(STATE.previousCounter),

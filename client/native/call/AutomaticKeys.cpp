@@ -33,6 +33,7 @@ void AutomaticKeys::setCall(const std::string& callId) {
 void AutomaticKeys::resumed(Timestamp now) {
   now_ = now;
   takeEarly();
+  messenger_.resume(now);
   act();
 }
 
@@ -55,6 +56,7 @@ PublishedKeyInfo AutomaticKeys::joined(uint16_t self, const std::vector<KeyMembe
   stopSealing();
   agreement_.joined(self, members, now);
   takeEarly();
+  messenger_.resume(now);
   act();
   return {sealer().suite(), std::nullopt};
 }

@@ -82,6 +82,15 @@ export class Peer {
     await this.open(register);
   }
 
+  /** The page is closed as in a crash, and opened again. */
+  async restart(): Promise<void> {
+    this.messenger.close();
+    const values = new Map(this.store.names("").map((name) => [name, this.store.get(name)!] as const));
+    this.store = new BrokenStore(values);
+    await this.open(false);
+    await this.messenger.resume();
+  }
+
   /** Loses all sessions; identity and pins stay. */
   async forgetSessions(): Promise<void> {
     for (const peer of this.world.peers) await this.device.deleteSessions(addressOf(peer.id));
@@ -107,6 +116,7 @@ export class Peer {
         onWarning: (message) => this.warnings.push(message),
       },
       random: (length) => random.bytes(length),
+      store: this.store,
     });
     if (register) this.world.directory.keys.set(addressOf(this.id), await this.device.publication());
   }

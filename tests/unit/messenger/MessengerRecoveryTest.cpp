@@ -109,6 +109,96 @@ TEST_CASE("What a changed identity sends is not opened before the user has accep
   CHECK(world.alice.got[0].text == "I am the new bob");
 }
 
+TEST_CASE("A text that its recipient could not open goes out again from a process that did not send it") {
+  Talking world;
+  world.bob.store.eraseSessions(world.alice.id());
+  world.alice.sendText({world.bob.id(), world.carol.id()}, "do you hear me");
+  world.alice.sendKey({world.bob.id()}, 7);
+  world.network.now = world.network.now + base::TimeDelta::millis(100);
+  world.alice.messenger->onTime(world.network.now);
+  world.alice.restart();
+  world.network.run();
+  REQUIRE(world.bob.got.size() == 1);
+  CHECK(world.bob.got[0].text == "do you hear me");
+  INFO("a key is not, for it lives no longer than its process, nor is what has been acknowledged");
+  CHECK(world.carol.got.size() == 1);
+  CHECK(world.alice.store.section("sent").empty());
+  world.alice.restart();
+  world.network.run();
+  CHECK(world.bob.got.size() == 1);
+}
+
+TEST_CASE("A text that waits for the directory to begin a new session outlives its process, and comes once") {
+  Talking world;
+  world.bob.store.eraseSessions(world.alice.id());
+  world.directory.slow = true;
+  world.alice.sendText({world.bob.id()}, "patience");
+  world.network.run();
+  CHECK(world.bob.got.empty());
+  REQUIRE_FALSE(world.directory.waiting.empty());
+  world.directory.waiting.clear();
+  SECTION("its process has ended") {
+    world.alice.restart();
+    world.alice.restart();
+  }
+  SECTION("the directory cannot be reached, and then the connection comes back") {
+    world.directory.slow = false;
+    world.directory.error = DirectoryError{"unreachable", "connection refused"};
+    world.alice.restart();
+    world.network.run();
+    CHECK(world.alice.undelivered.back().second == Undelivered::OutOfReach);
+    world.directory.error.reset();
+    world.alice.messenger->resume(world.network.now);
+  }
+  world.directory.slow = false;
+  world.directory.answer();
+  world.network.run();
+  REQUIRE(world.bob.got.size() == 1);
+  CHECK(world.bob.got[0].text == "patience");
+  world.alice.messenger->resume(world.network.now);
+  world.alice.restart();
+  world.network.run();
+  CHECK(world.bob.got.size() == 1);
+}
+
+TEST_CASE("What waits for the user's yes to an identity outlives the process, in both directions") {
+  Talking world;
+  world.alice.sendText({world.bob.id()}, "on its way to the old bob");
+  world.network.parcels.clear();
+  const MessageId id = world.alice.sent.back().id;
+  world.bob.wipe();
+  world.alice.messenger->onMessage(errorReceipt(world.bob.id(), id), world.network.now);
+  world.bob.sendText({world.alice.id()}, "I am the new bob");
+  world.network.run();
+  CHECK(world.alice.got.empty());
+  CHECK(world.alice.acknowledged > 0);
+  world.alice.changed.clear();
+  world.alice.restart();
+  world.network.run();
+  CHECK(world.alice.got.empty());
+  CHECK(world.bob.got.empty());
+  CHECK(world.alice.changed == std::vector<DeviceId>{world.bob.id()});
+  SECTION("accepted by the process that has found it") {
+    world.alice.messenger->acceptIdentity(world.bob.id(), world.network.now);
+  }
+  SECTION("accepted while no messenger ran") {
+    world.alice.store.pin(world.bob.id(), world.bob.store.keys().identity().publicKey);
+    REQUIRE(world.alice.storage.save(world.alice.store));
+    world.alice.restart();
+  }
+  world.network.run();
+  REQUIRE(world.alice.got.size() == 1);
+  CHECK(world.alice.got[0].text == "I am the new bob");
+  REQUIRE(world.bob.got.size() == 1);
+  CHECK(world.bob.got[0].text == "on its way to the old bob");
+  CHECK(world.alice.store.section("held").empty());
+  CHECK(world.alice.store.section("sent").empty());
+  world.alice.restart();
+  world.network.run();
+  CHECK(world.alice.got.size() == 1);
+  CHECK(world.bob.got.size() == 1);
+}
+
 TEST_CASE("A directory that swaps an identity is found out by the pin") {
   Talking world;
   world.directory.devices[world.bob.id()] = world.directory.devices[world.carol.id()];

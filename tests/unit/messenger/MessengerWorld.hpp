@@ -1,6 +1,7 @@
 // Messengers in one process, with a directory and a network that do what a test tells them.
 #pragma once
 
+#include <catch2/catch.hpp>
 #include <deque>
 #include <map>
 #include <memory>
@@ -24,11 +25,15 @@ class TestStorage final : public signal::DeviceStorage {
   unsigned writes = 0;
 
  protected:
-  base::Expected<void> write(base::ByteView) override {
+  base::Expected<void> write(base::ByteView state) override {
     if (broken) return base::fail("disk full");
     ++writes;
+    last.assign(state.begin(), state.end());
     return {};
   }
+
+ public:
+  std::vector<uint8_t> last;  ///< what a crash now would leave
 };
 
 /// A directory that all share. Answers from within unless it is `slow`.
@@ -157,6 +162,14 @@ struct Peer : MessengerObserver, MessageTransport {
   void wipe() {
     store = signal::DeviceStore::create(id(), random, 1'700'000'000);
     enroll();
+  }
+  /// The process ends as in a crash, and another begins with what was stored.
+  void restart() {
+    REQUIRE_FALSE(storage.last.empty());
+    messenger.reset();
+    store = *signal::DeviceStore::deserialize(storage.last);
+    messenger = std::make_unique<Messenger>(store, storage, directory, *this, random, *this);
+    messenger->resume(network.now);
   }
   void sendText(const std::vector<DeviceId>& to, const std::string& text, uint64_t token = 0) {
     Body body;

@@ -44,7 +44,12 @@ Messenger::Messenger(signal::DeviceStore& store, signal::DeviceStorage& storage,
       transport_(transport),
       random_(random),
       observer_(observer),
-      savedRevision_(store.revision()) {}
+      savedRevision_(store.revision()),
+      log_(store) {
+  for (const MessageLog::Sent& entry : log_.entries()) {
+    outbox_.add(entry.to, entry.id, {entry.job, 0, entry.state != MessageLog::State::Sent});
+  }
+}
 
 Messenger::~Messenger() = default;
 
@@ -153,7 +158,14 @@ void Messenger::begin(const DeviceId& device, const signal::PreKeyBundle& bundle
 void Messenger::giveUp(const DeviceId& device, Undelivered why) {
   const auto waiting = waiting_.extract(device);
   if (waiting.empty()) return;
-  for (const Waiting& job : waiting.mapped()) observer_.onUndelivered(device, job.job->token, why);
+  for (const Waiting& job : waiting.mapped()) {
+    if (why == Undelivered::OutOfReach) {
+      log_.failed(device, job.job);
+    } else {
+      log_.giveUp(device, job.job);
+    }
+    observer_.onUndelivered(device, job.job->token, why);
+  }
 }
 
 // ---- sealing ----------------------------------------------------------------------------------------
@@ -205,6 +217,7 @@ void Messenger::sealFor(const JobPointer& pointer, std::span<const DeviceId> to,
     }
     sealed.ciphers.emplace_back(device, std::move(*cipher));
     outbox_.add(device, sealed.message.id, {pointer, sessions_[device], resend});
+    log_.sent(device, sealed.message.id, pointer, resend);
   }
   if (!sealed.ciphers.empty()) sealed_.push_back(std::move(sealed));
 }
@@ -276,6 +289,7 @@ bool Messenger::save(std::vector<Sealed> sealed, base::Timestamp now) {
     for (const Sealed& each : sealed) {
       if (!each.job) continue;
       for (const auto& [device, cipher] : each.ciphers) {
+        log_.failed(device, each.job);
         observer_.onUndelivered(device, each.job->token, Undelivered::OutOfReach);
       }
     }
@@ -310,16 +324,20 @@ void Messenger::onOutcome(const JobPointer& job, const std::vector<DeviceId>& re
   if (!job || job->purpose == purposeReceipt) return;
   if (outcome.error) {
     for (const DeviceId& device : recipients) {
+      log_.failed(device, job);
       observer_.onUndelivered(device, job->token, Undelivered::OutOfReach);
     }
-    return;
   }
   for (const DeviceId& device : outcome.unknown) {
+    log_.giveUp(device, job);
     observer_.onUndelivered(device, job->token, job->store ? Undelivered::NoKeys : Undelivered::OutOfReach);
   }
   for (const DeviceId& device : outcome.full) {
+    log_.failed(device, job);
     observer_.onUndelivered(device, job->token, Undelivered::MailboxFull);
   }
+  // What the log has learned is stored with the next deadline.
+  if (store_.revision() != savedRevision_) saveDue_ = std::min(saveDue_, now_ + gatherReceipts);
 }
 
 // ---- identities and time ----------------------------------------------------------------------------
@@ -340,17 +358,23 @@ void Messenger::acceptIdentity(const DeviceId& device, base::Timestamp now) {
   const auto changed = changed_.extract(device);
   if (changed.empty()) return;
   store_.pin(device, changed.mapped());
-  std::vector<IncomingMessage> in;
-  std::erase_if(heldIn_, [&](IncomingMessage& message) {
-    if (message.from != device) return false;
-    in.push_back(std::move(message));
-    return true;
-  });
-  for (IncomingMessage& message : in) open(message, now);
+  for (IncomingMessage& message : log_.takeHeld(device)) open(message, now);
   if (const auto out = heldOut_.extract(device); !out.empty()) {
     for (const Waiting& job : out.mapped()) deliver(job.job, device, job.resend, now);
   }
   settle(now);
+}
+
+void Messenger::resume(base::Timestamp now) {
+  now_ = now;
+  // What still waits for a yes goes back to where it was.
+  for (IncomingMessage& message : log_.takeHeld()) open(message, now);
+  for (const auto& [device, job] : log_.takeWaiting()) deliver(job, device, /*resend=*/true, now);
+  settle(now);
+}
+
+bool Messenger::resting() const {
+  return waiting_.empty() && nextDeadline() == base::Timestamp::plusInfinity();
 }
 
 void Messenger::onTime(base::Timestamp now) {

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "client/native/e2ee/messenger/MessageLog.hpp"
 #include "client/native/e2ee/messenger/MessengerPorts.hpp"
 #include "client/native/e2ee/messenger/Outbox.hpp"
 #include "client/native/e2ee/messenger/RateLimit.hpp"
@@ -36,8 +37,8 @@ class Messenger {
   static constexpr auto errorInterval = base::TimeDelta::seconds(60);
   /// Recipients of one message; for more the body is sealed again. A WebSocket message has 256 KiB.
   static constexpr size_t maxRecipients = 200;
-  /// Messages kept in memory, in either direction, for a device whose identity has changed.
-  static constexpr size_t maxHeld = 256;
+  /// Messages to a device whose identity has changed.
+  static constexpr size_t maxHeld = MessageLog::maxHeld;
   /// Ids of messages that were opened lately, for each device: another copy is known without trying it.
   static constexpr size_t maxOpenedIds = 64;
 
@@ -54,6 +55,9 @@ class Messenger {
   void send(const Body& body, const std::vector<DeviceId>& to, uint64_t token, bool store,
             base::Timestamp now);
   void onMessage(IncomingMessage message, base::Timestamp now);
+  /// The transport works, for the first time or again: what waits in the store goes out, and is looked at
+  /// again.
+  void resume(base::Timestamp now);
   /// The user has said yes to the identity that was seen last: held messages go out and are opened.
   void acceptIdentity(const DeviceId& device, base::Timestamp now);
   /// The identity that is waiting for a yes; null when there is none.
@@ -61,6 +65,8 @@ class Messenger {
 
   void onTime(base::Timestamp now);
   base::Timestamp nextDeadline() const;
+  /// Whether nothing is under way: nothing waits for the directory, for its time, or to be stored.
+  bool resting() const;
 
   signal::DeviceStore& store() { return store_; }
 
@@ -155,6 +161,7 @@ class Messenger {
   uint64_t acknowledge_ = 0;
   base::Timestamp saveDue_ = base::Timestamp::plusInfinity();
 
+  MessageLog log_;
   Outbox outbox_;
   std::map<DeviceId, uint32_t> sessions_;  ///< how many were begun by us
   std::map<DeviceId, PeriodLimit> recoveries_;
@@ -163,7 +170,6 @@ class Messenger {
   std::map<DeviceId, std::deque<MessageId>> openedIds_;
   std::map<DeviceId, signal::PublicKey> changed_;
   std::map<DeviceId, std::vector<Waiting>> heldOut_;
-  std::vector<IncomingMessage> heldIn_;
   Counters counters_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };

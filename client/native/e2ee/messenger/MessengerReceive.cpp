@@ -102,6 +102,7 @@ void Messenger::onBody(const IncomingMessage& message, Body& body, base::Timesta
 void Messenger::onReceipt(const DeviceId& from, const Receipt& receipt) {
   for (const MessageId& id : receipt.messages) {
     const JobPointer job = outbox_.receipted(from, id);
+    log_.receipted(from, id);
     if (!job) continue;
     transport_.arrived(from, id);
     observer_.onReceipt(from, job->token);
@@ -140,7 +141,7 @@ void Messenger::holdIncoming(IncomingMessage message) {
   const auto parsed = signal::PreKeySignalMessage::parse(message.body);
   if (!parsed) return;
   const DeviceId from = message.from;
-  if (heldIn_.size() < maxHeld) heldIn_.push_back(std::move(message));
+  log_.hold(std::move(message));
   identityChanged(from, parsed->identityKey);
 }
 
@@ -172,6 +173,7 @@ void Messenger::onErrorReceipt(const DeviceId& from, const ErrorReceipt& receipt
     store_.archiveSession(from);
   }
   entry->resent = true;
+  log_.sendAgain(from, receipt.message);
   ++counters_.resent;
   deliver(entry->job, from, /*resend=*/true, now);
 }

@@ -1,5 +1,5 @@
-// What was sent lately and to whom: a device that could not open a message gets it once more, and receipts
-// find their way back to whoever sent the message.
+// What was sent lately and to whom, in memory (what must outlive it: MessageLog): a device that could not
+// open a message gets it once more, and receipts find their way back to whoever sent the message.
 #pragma once
 
 #include <deque>
@@ -12,7 +12,7 @@
 
 namespace sotto::client::e2ee {
 
-/// One thing to say, to however many devices. The body is kept in memory only: it may hold media keys.
+/// One thing to say, to however many devices. The body may hold media keys.
 struct Job {
   uint64_t serial = 0;
   uint64_t token = 0;  ///< the sender's, for receipts and failures

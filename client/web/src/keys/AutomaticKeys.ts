@@ -72,7 +72,7 @@ export class AutomaticKeys implements CallKeys, MessengerObserver {
       },
     };
     this.ways = new MessageWays(self, this.mailbox, channel, this.clock);
-    this.messenger = new Messenger({ self, device, directory, transport: this.ways, clock: this.clock, observer: this });
+    this.messenger = new Messenger({ self, device, directory, transport: this.ways, clock: this.clock, observer: this, store });
     this.messages = new CallMessages({
       send: (what, to, token) => this.messenger.send({ group: this.call, sentMs: Date.now(), what }, to, token, true),
       members: () => this.memberDevices(),
@@ -112,6 +112,7 @@ export class AutomaticKeys implements CallKeys, MessengerObserver {
       this.membersChanged();
     }
     this.mailbox.resume();
+    void this.messenger.resume();
     void this.setInvited(invited);
     void this.options.registration.renewIfDue(Date.now()).catch(() => undefined);
     return { suite, keys: "automatic" };

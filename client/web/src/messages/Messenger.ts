@@ -4,6 +4,7 @@
 
 import { toHex, type Bytes } from "../e2ee/bytes.ts";
 import { PublicKey, systemRandom, type RandomBytes } from "../signal/curve.ts";
+import { type DeviceStore, type StoreChanges } from "../signal/DeviceStore.ts";
 import { type SignalDevice } from "../signal/SignalDevice.ts";
 import { IdentityChanged, SignalError, type SignalRefusal } from "../signal/SignalError.ts";
 import { type SealedMessage } from "../signal/SessionState.ts";
@@ -22,6 +23,7 @@ import {
 import { decodeBody, decodeContent } from "./contentDecoder.ts";
 import { encodeBody, encodeContent, encodeInline } from "./contentEncoder.ts";
 import { addressOf, sameDevice, type DeviceId } from "./DeviceId.ts";
+import { MAX_HELD, MessageLog } from "./MessageLog.ts";
 import { openShared, sealShared } from "./oneTimeKey.ts";
 import { OpenedIds } from "./OpenedIds.ts";
 import { Outbox, type Job } from "./Outbox.ts";
@@ -55,8 +57,6 @@ const ERROR_BURST = 5;
 const ERROR_INTERVAL_MS = 60_000;
 /** The server takes so many at once. */
 const MAX_RECIPIENTS = 500;
-/** Messages kept in memory, in either direction, for a device whose identity has changed. */
-const MAX_HELD = 256;
 /** Message ids whose failure was reported are remembered up to this many; the server sends each once. */
 const MAX_ERRORS_REMEMBERED = 10_000;
 
@@ -85,6 +85,8 @@ export interface MessengerOptions {
   readonly clock: Clock;
   readonly observer: MessengerObserver;
   readonly random?: RandomBytes;
+  /** The device's own, for what has to outlive the page; without one nothing does. */
+  readonly store?: DeviceStore;
 }
 
 const isKeyTraffic = (purpose: number) => purpose <= Purpose.KeyRequest;
@@ -112,6 +114,7 @@ export class Messenger {
   private storageFailed = false;
   private cancelTimer: () => void = () => undefined;
 
+  private readonly log: MessageLog;
   private readonly outbox = new Outbox();
   /** How many sessions were begun by us, by address. */
   private readonly sessions = new Map<string, number>();
@@ -121,10 +124,22 @@ export class Messenger {
   private readonly opened = new OpenedIds();
   private readonly changed = new Map<string, PublicKey>();
   private readonly heldOut = new Map<string, Waiting[]>();
-  private heldIn: IncomingMessage[] = [];
 
   constructor(private readonly options: MessengerOptions) {
     this.random = options.random ?? systemRandom;
+    this.log = new MessageLog(options.store);
+    for (const { to, id, job, state } of this.log.entries) {
+      this.outbox.add(to, id, { job, session: 0, resent: state !== "sent" });
+    }
+  }
+
+  /** The transport works, for the first time or again: what waits in the store goes out, and is looked at again. */
+  resume(): Promise<void> {
+    return this.run(async () => {
+      // What still waits for a yes goes back to where it was.
+      for (const message of this.log.takeHeld()) await this.open(message);
+      for (const { to, job } of this.log.takeWaiting()) await this.deliver(job, to, true, this.now());
+    });
   }
 
   /**
@@ -148,6 +163,7 @@ export class Messenger {
       } else if (!sameDevice(message.from, this.options.self)) {
         await this.open(message);
       }
+      await this.log.save();
       // What was not stored must come again.
       if (!this.storageFailed && message.seq > this.acknowledged) {
         this.acknowledged = message.seq;
@@ -164,9 +180,7 @@ export class Messenger {
       if (identityKey === undefined) return;
       await this.options.device.acceptIdentity(address, identityKey);
       this.changed.delete(address);
-      const held = this.heldIn.filter(({ from }) => sameDevice(from, device));
-      this.heldIn = this.heldIn.filter(({ from }) => !sameDevice(from, device));
-      for (const message of held) await this.open(message);
+      for (const message of this.log.takeHeld(device)) await this.open(message);
       const out = this.heldOut.get(address) ?? [];
       this.heldOut.delete(address);
       for (const { job, resend } of out) await this.deliver(job, device, resend, this.now());
@@ -213,6 +227,7 @@ export class Messenger {
     this.ready = this.ready.filter((ready) => ready.due > now);
     for (const ready of due) await this.seal(ready);
     if (now >= this.receiptsDue) await this.sealReceipts();
+    await this.log.save();
     const deadline = Math.min(this.receiptsDue, ...this.ready.map((ready) => ready.due));
     this.cancelTimer();
     if (deadline < Infinity) this.cancelTimer = this.options.clock.at(deadline, () => void this.settled());
@@ -297,7 +312,11 @@ export class Messenger {
   private giveUp(device: DeviceId, why: Undelivered): void {
     const waiting = this.waiting.get(addressOf(device));
     this.waiting.delete(addressOf(device));
-    for (const { job } of waiting?.jobs ?? []) this.undelivered(device, job, why);
+    for (const { job } of waiting?.jobs ?? []) {
+      if (why === "out-of-reach") this.log.failed(device, job);
+      else this.log.giveUp(device, job);
+      this.undelivered(device, job, why);
+    }
   }
 
   private sessionOf(address: string): number {
@@ -326,7 +345,13 @@ export class Messenger {
       shared = body.sealed;
       plaintext = encodeContent({ kind: "shared", shared: body.key });
     }
-    const ciphers = await this.encrypt(to.map((device) => ({ device, plaintext })));
+    const ciphers = await this.encrypt(
+      to.map((device) => ({ device, plaintext })),
+      () => {
+        for (const device of to) this.log.sent(device, id, job, resend);
+        return this.log.changes();
+      },
+    );
     if (ciphers === undefined) {
       for (const device of to) this.undelivered(device, job, "out-of-reach");
       return;
@@ -338,10 +363,12 @@ export class Messenger {
   /** All with one commit; undefined when a session is used up or gone, which the next message will find. */
   private async encrypt(
     messages: readonly { readonly device: DeviceId; readonly plaintext: Bytes }[],
+    alsoStore?: () => StoreChanges,
   ): Promise<SealedMessage[] | undefined> {
     try {
       return await this.options.device.encryptAll(
         messages.map(({ device, plaintext }) => ({ address: addressOf(device), plaintext })),
+        alsoStore,
       );
     } catch (error) {
       if (!(error instanceof SignalError) || error.refusal === "storage") throw error;
@@ -358,10 +385,14 @@ export class Messenger {
     const recipients = ciphers.map(({ kind, bytes }, i) => ({ to: to[i]!, type: kind, body: bytes }));
     const report = (outcome: SendOutcome): void => {
       if (job === undefined) return;
+      for (const device of outcome.error === undefined ? outcome.full : to) this.log.failed(device, job);
+      for (const device of outcome.unknown) this.log.giveUp(device, job);
       if (outcome.error !== undefined) for (const device of to) this.undelivered(device, job, "out-of-reach");
       for (const device of outcome.unknown) this.undelivered(device, job, job.store ? "no-keys" : "out-of-reach");
       for (const device of outcome.full) this.undelivered(device, job, "mailbox-full");
       for (const part of outcome.later ?? []) void part.then(report);
+      // What the log has learned is stored.
+      void this.settled();
     };
     void this.options.transport.send({ ...message, recipients }).then(report);
   }
@@ -416,6 +447,7 @@ export class Messenger {
     if (content.kind === "shared") return this.onShared(message, content.shared);
     for (const id of content.messages) {
       const job = this.outbox.receipted(message.from, id);
+      this.log.receipted(message.from, id);
       if (job === undefined) continue;
       this.options.transport.arrived?.(message.from, id);
       if (job.token !== undefined) this.options.observer.onReceipt(message.from, job.token);
@@ -452,7 +484,7 @@ export class Messenger {
 
   private onRefused(message: IncomingMessage, error: SignalError): void {
     if (error instanceof IdentityChanged) {
-      if (this.heldIn.length < MAX_HELD) this.heldIn.push(message);
+      this.log.hold(message);
       return this.identityChanged(message.from, PublicKey.parse(error.identityKey));
     }
     const reason = ERROR_REASONS[error.refusal];
@@ -492,6 +524,7 @@ export class Messenger {
       await this.options.device.archiveSession(address);
     }
     entry.resent = true;
+    this.log.sendAgain(from, message);
     await this.deliver(entry.job, from, true, this.now());
   }
 

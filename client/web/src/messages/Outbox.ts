@@ -1,5 +1,5 @@
 // What was sent lately and to whom: a device that could not open a message gets it once more, and receipts find their way
-// back to whoever sent the message. In memory only: bodies may hold media keys.
+// back to whoever sent the message. In memory only, as bodies may hold media keys; what must outlive it: MessageLog.
 
 import { toHex, type Bytes } from "../e2ee/bytes.ts";
 import { addressOf, type DeviceId } from "./DeviceId.ts";

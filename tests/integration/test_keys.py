@@ -409,6 +409,41 @@ class AutomaticKeys(Keys):
             (camera,) = [stream for stream in report["streams"] if stream["source"] == "camera"]
             self.assertGreater(camera["synthetic"]["verified"], 10)
 
+    def test_a_text_of_a_changed_identity_that_comes_during_a_call_outlives_it_and_opens_once_accepted(self):
+        alice, bob = self.person("alice").init(), self.person("bob").init()
+        alice.send("bob", "--text", "hello")
+        self.assertEqual(["hello"], texts(bob.receive()))
+        bob.wipe()
+        bob.init("--replace")
+        in_call = self.join("alice", 8, "--store", alice.store)
+        in_call.log.wait_for("connected")
+        bob.send("alice", "--text", "it is me")
+        in_call.log.wait_for("HAS CHANGED")
+        self.finish(in_call)
+        # The server has got rid of it.
+        self.assertEqual(0, self.waiting(alice))
+        self.assertEqual(["identity-changed"], [message["type"] for message in alice.receive(expect=4)])
+        alice.run("verify", "bob", "--accept")
+        self.assertEqual(["it is me"], texts(alice.receive()))
+        self.assertEqual([], alice.receive())
+
+    def test_a_text_that_was_sent_before_the_call_and_could_not_be_opened_goes_out_again_during_it(self):
+        alice, bob = self.person("alice").init(), self.person("bob").init()
+        alice.send("bob", "--text", "1")
+        self.assertEqual(["1"], texts(bob.receive()))
+        bob.send("alice", "--text", "2")
+        self.assertEqual(["2"], texts(alice.receive()))
+        bob.run("device", "reset", "alice")
+        alice.send("bob", "--text", "3")
+        self.assertEqual([], bob.receive())  # says that it cannot open it
+        process, log = bob.follow()
+        in_call = self.join("alice", 5, "--store", alice.store)
+        log.wait_for('"text":"3"')
+        self.finish(in_call)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(0, process.wait(harness.DEADLINE_S))
+        self.assertEqual([], bob.receive())
+
     def test_a_text_that_comes_during_a_call_waits_for_receive(self):
         alice = self.join("alice", 8)
         alice.log.wait_for("connected")

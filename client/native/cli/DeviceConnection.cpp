@@ -41,30 +41,25 @@ base::Expected<std::unique_ptr<DeviceConnection>> DeviceConnection::create(boost
                                                                            LocalDevice& device,
                                                                            DeviceEvents& events,
                                                                            bool reconnect) {
-  const directory::HttpClient& http = device.http();
-  auto url = call::WebSocketUrl::parse(http.server());
+  auto url = call::WebSocketUrl::parse(device.http().server());
   if (!url) return tl::make_unexpected(url.error());
-  auto directory = call::HttpDirectory::create(loop, http.server(), http.token(), http.trust());
-  if (!directory) return tl::make_unexpected(directory.error());
   return std::unique_ptr<DeviceConnection>(
-      new DeviceConnection(loop, device, events, reconnect, std::move(*url), std::move(*directory)));
+      new DeviceConnection(loop, device, events, reconnect, std::move(*url)));
 }
 
 DeviceConnection::DeviceConnection(boost::asio::io_context& loop, LocalDevice& device, DeviceEvents& events,
-                                   bool reconnect, call::WebSocketUrl url,
-                                   std::unique_ptr<call::HttpDirectory> directory)
+                                   bool reconnect, call::WebSocketUrl url)
     : loop_(loop),
       device_(device),
       events_(events),
       reconnect_(reconnect),
       url_(std::move(url)),
-      directory_(std::move(directory)),
+      directory_(loop, device.http()),
       timer_(loop),
       reconnectTimer_(loop),
       inbox_(device.store()),
-      sentLog_(device.store()),
-      messenger_(device.store(), device.storage(), *directory_, *this, device.random(), *this),
-      registration_(device.store(), device.storage(), *directory_, device.random()) {}
+      messenger_(device.store(), device.storage(), directory_, *this, device.random(), *this),
+      registration_(device.store(), device.storage(), directory_, device.random()) {}
 
 DeviceConnection::~DeviceConnection() {
   if (socket_) socket_->drop();
@@ -89,12 +84,10 @@ void DeviceConnection::close() {
 }
 
 bool DeviceConnection::idle() const {
-  return requests_.empty() && recovering_ == 0 && messenger_.nextDeadline() == Timestamp::plusInfinity();
+  return requests_.empty() && messenger_.resting();
 }
 
 void DeviceConnection::send(const e2ee::Body& body, const std::vector<e2ee::DeviceId>& to, uint64_t token) {
-  sending_ = &body;
-  toSend_.insert(to.begin(), to.end());
   messenger_.send(body, to, token, /*store=*/true, call::Call::now());
   armTimer();
 }
@@ -138,8 +131,11 @@ void DeviceConnection::onText(std::string_view text) {
     }
     attached_ = everAttached_ = true;
     attempts_ = 0;
-    replayHeld();
-    return events_.onAttached(pendingIn(text));
+    events_.onAttached(pendingIn(text));
+    device_.store().setTime(unixMilliseconds() / 1'000);
+    // What waited in the store.
+    messenger_.resume(call::Call::now());
+    return handled();
   }
   if (auto* sealed = std::get_if<call::DeviceMessage>(&*message))
     return onMessage(std::move(sealed->message));
@@ -170,44 +166,16 @@ void DeviceConnection::onReply(uint64_t id, bool good, const std::string& error,
 // ---- what comes -------------------------------------------------------------------------------------
 
 void DeviceConnection::onMessage(e2ee::IncomingMessage message) {
-  const e2ee::Messenger::Counters before = messenger_.counters();
-  const e2ee::IncomingMessage copy = message;
-  if (copy.type == e2ee::EnvelopeType::Error) recover(copy);
   messenger_.onMessage(std::move(message), call::Call::now());
-  const e2ee::Messenger::Counters& after = messenger_.counters();
-  const bool untouched = before.opened == after.opened && before.refused == after.refused &&
-                         before.duplicates == after.duplicates;
-  // The messenger holds such a message in memory alone.
-  const bool held = untouched && copy.type == e2ee::EnvelopeType::PreKey && copy.from != device_.self() &&
-                    messenger_.changedIdentity(copy.from) != nullptr;
-  if (held) inbox_.hold(copy);
-  if (held) {
-    if (const auto saved = device_.save(); !saved) {
-      events_.onWarning("the device's state could not be stored: " + saved.error().message);
-      acknowledgeUpTo_ = 0;
-    }
-  }
-  acknowledgeStored();
   events_.onMessage();
+  handled();
+}
+
+void DeviceConnection::handled() {
+  acknowledgeStored();
   if (std::exchange(inboxChanged_, false)) events_.onInbox();
   armTimer();
   events_.onHandled();
-}
-
-void DeviceConnection::replayHeld() {
-  // Each leaves the store with the save that has its content, or goes back there as not accepted yet.
-  for (size_t left = inbox_.heldCount(); left > 0; --left) onMessage(inbox_.takeFirstHeld());
-}
-
-void DeviceConnection::recover(const e2ee::IncomingMessage& error) {
-  const auto receipt = e2ee::decodeErrorReceipt(error.body);
-  if (!receipt || sentHere_.count(receipt->message) > 0) return;
-  const auto body = sentLog_.take(error.from, receipt->message);
-  if (!body) return;
-  if (begunAnew_.insert(error.from).second) device_.store().archiveSession(error.from);
-  ++recovering_;
-  // Its identity is looked at when the new session begins: to a changed one nothing goes.
-  messenger_.send(*body, {error.from}, 0, /*store=*/true, call::Call::now());
 }
 
 void DeviceConnection::acknowledgeStored() {
@@ -229,7 +197,6 @@ void DeviceConnection::onReceipt(const e2ee::DeviceId& from, uint64_t token) {
 }
 
 void DeviceConnection::onUndelivered(const e2ee::DeviceId& to, uint64_t token, e2ee::Undelivered why) {
-  if (token == 0 && recovering_ > 0) --recovering_;
   events_.onUndelivered(to, token, why);
 }
 
@@ -251,17 +218,7 @@ void DeviceConnection::send(e2ee::OutgoingMessage message, std::function<void(e2
   if (!attached_) return done({"the connection to the server is gone", {}, {}});
   const bool receipt = message.purpose == e2ee::purposeReceipt;
   if (!receipt) {
-    sentHere_.insert(message.id);
-    for (const e2ee::Envelope& envelope : message.recipients) {
-      // Messages to one device go in order: the one that send() was called with comes first.
-      if (toSend_.erase(envelope.to) > 0) {
-        sentLog_.add(envelope.to, message.id, *sending_);
-      } else if (recovering_ > 0) {
-        --recovering_;
-      }
-      events_.onSent(envelope.to, message.id);
-    }
-    if (const auto saved = device_.save(); !saved) events_.onWarning(saved.error().message);
+    for (const e2ee::Envelope& envelope : message.recipients) events_.onSent(envelope.to, message.id);
   }
   const uint64_t id = ++lastRequest_;
   requests_[id] = {message.id, receipt, std::move(done)};

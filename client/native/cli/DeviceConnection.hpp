@@ -7,15 +7,13 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "client/native/call/HttpDirectory.hpp"
 #include "client/native/call/WebSocketClient.hpp"
 #include "client/native/cli/Inbox.hpp"
 #include "client/native/cli/LocalDevice.hpp"
-#include "client/native/cli/SentLog.hpp"
+#include "client/native/directory/HttpDirectory.hpp"
 #include "client/native/e2ee/messenger/DeviceRegistration.hpp"
 #include "client/native/e2ee/messenger/Messenger.hpp"
 
@@ -58,7 +56,7 @@ class DeviceConnection final : private e2ee::MessengerObserver, private e2ee::Me
   void open();
   /// Closes after what was sent; no event comes any more.
   void close();
-  /// Sends to these devices; `token` comes back. One body for one connection; it must outlive this.
+  /// Sends to these devices; `token` comes back.
   void send(const e2ee::Body& body, const std::vector<e2ee::DeviceId>& to, uint64_t token);
   /// Whether the messenger is at rest: no request of ours unanswered, nothing waiting to be sent.
   bool idle() const;
@@ -67,14 +65,13 @@ class DeviceConnection final : private e2ee::MessengerObserver, private e2ee::Me
 
  private:
   DeviceConnection(boost::asio::io_context& loop, LocalDevice& device, DeviceEvents& events, bool reconnect,
-                   call::WebSocketUrl url, std::unique_ptr<call::HttpDirectory> directory);
+                   call::WebSocketUrl url);
   void onText(std::string_view text);
   void onClosed(const std::string& reason);
   void onReply(uint64_t id, bool good, const std::string& error, e2ee::SendOutcome outcome);
   void onMessage(e2ee::IncomingMessage message);
-  void replayHeld();
-  /// A device cannot open what an earlier process has sent: sends it once more, in a new session.
-  void recover(const e2ee::IncomingMessage& error);
+  /// After the messenger was handed something.
+  void handled();
   void acknowledgeStored();
   void armTimer();
 
@@ -100,7 +97,7 @@ class DeviceConnection final : private e2ee::MessengerObserver, private e2ee::Me
   DeviceEvents& events_;
   bool reconnect_;
   call::WebSocketUrl url_;
-  std::unique_ptr<call::HttpDirectory> directory_;
+  directory::HttpDirectory directory_;
   std::shared_ptr<call::WebSocketClient> socket_;
   boost::asio::steady_timer timer_, reconnectTimer_;
   bool attached_ = false, closed_ = false, everAttached_ = false;
@@ -110,12 +107,6 @@ class DeviceConnection final : private e2ee::MessengerObserver, private e2ee::Me
   uint64_t acknowledgeUpTo_ = 0;
   bool inboxChanged_ = false;
   Inbox inbox_;
-  SentLog sentLog_;
-  const e2ee::Body* sending_ = nullptr;  ///< the body that send() was called with
-  std::set<e2ee::DeviceId> toSend_;      ///< to whom it has not gone yet
-  size_t recovering_ = 0;                ///< what recover() has asked for and has not gone yet
-  std::set<e2ee::MessageId> sentHere_;   ///< the messenger itself looks after these
-  std::set<e2ee::DeviceId> begunAnew_;   ///< whose sessions recover() has ended
   e2ee::Messenger messenger_;
   e2ee::DeviceRegistration registration_;
 };

@@ -1,4 +1,4 @@
-// The inbox's form in the store: two sections, lists of messages with a version in front.
+// The inbox's form in the store: a section, a list of messages with a version in front.
 #include "client/native/cli/Inbox.hpp"
 
 #include <algorithm>
@@ -12,7 +12,6 @@ using sotto::e2ee::signal::StateReader;
 using sotto::e2ee::signal::StateWriter;
 
 constexpr const char* messageSection = "inbox";
-constexpr const char* heldSection = "held";
 constexpr uint8_t version = 1;
 /// Beyond what a mailbox holds at the server, many times over.
 constexpr size_t maxMessages = 100'000;
@@ -28,16 +27,11 @@ void readInto(StateReader& in, std::array<uint8_t, size>& out) {
   if (bytes.size() == size) std::copy(bytes.begin(), bytes.end(), out.begin());
 }
 
-std::vector<uint8_t> readBytes(StateReader& in) {
-  const base::ByteView bytes = in.block();
-  return {bytes.begin(), bytes.end()};
-}
-
 }  // namespace
 
 Inbox::Inbox(sotto::e2ee::signal::DeviceStore& store) : store_(store) {
   // The smallest: two empty names, id, time, an empty body.
-  constexpr size_t leastMessage = 4 + 4 + 16 + 8 + 4, leastHeld = 8 + 4 + 4 + 16 + 4 + 4 + 1 + 8 + 4 + 4;
+  constexpr size_t leastMessage = 4 + 4 + 16 + 8 + 4;
   StateReader in(store.section(messageSection));
   if (in.u8() == version) {
     for (size_t left = in.count(maxMessages, leastMessage); left > 0 && in.ok(); --left) {
@@ -51,21 +45,6 @@ Inbox::Inbox(sotto::e2ee::signal::DeviceStore& store) : store_(store) {
       message.body = std::move(*body);
       messages_.push_back(std::move(message));
     }
-  }
-  StateReader heldIn(store.section(heldSection));
-  if (heldIn.u8() != version) return;
-  for (size_t left = heldIn.count(maxHeld, leastHeld); left > 0 && heldIn.ok(); --left) {
-    e2ee::IncomingMessage message;
-    message.from.user = heldIn.text();
-    message.from.device = heldIn.text();
-    readInto(heldIn, message.id);
-    message.purpose = heldIn.u32();
-    message.group = heldIn.text();
-    message.type = static_cast<e2ee::EnvelopeType>(heldIn.u8() % 3);
-    message.timeMs = heldIn.u64();
-    message.body = readBytes(heldIn);
-    message.shared = readBytes(heldIn);
-    if (heldIn.ok()) held_.push_back(std::move(message));
   }
 }
 
@@ -85,20 +64,6 @@ void Inbox::removeFirst() {
   writeMessages();
 }
 
-void Inbox::hold(const e2ee::IncomingMessage& message) {
-  held_.push_back(message);
-  held_.back().seq = 0;  // acknowledged when it is stored here
-  if (held_.size() > maxHeld) held_.erase(held_.begin());
-  writeHeld();
-}
-
-e2ee::IncomingMessage Inbox::takeFirstHeld() {
-  e2ee::IncomingMessage message = std::move(held_.front());
-  held_.erase(held_.begin());
-  writeHeld();
-  return message;
-}
-
 void Inbox::writeMessages() {
   if (messages_.empty()) return store_.setSection(messageSection, {});
   StateWriter out;
@@ -112,25 +77,6 @@ void Inbox::writeMessages() {
     out.block(e2ee::encodeBody(message.body).view());
   }
   store_.setSection(messageSection, out.written());
-}
-
-void Inbox::writeHeld() {
-  if (held_.empty()) return store_.setSection(heldSection, {});
-  StateWriter out;
-  out.u8(version);
-  out.count(held_.size());
-  for (const e2ee::IncomingMessage& message : held_) {
-    out.block(message.from.user);
-    out.block(message.from.device);
-    out.raw(message.id);
-    out.u32(message.purpose);
-    out.block(message.group);
-    out.u8(static_cast<uint8_t>(message.type));
-    out.u64(message.timeMs);
-    out.block(message.body);
-    out.block(message.shared);
-  }
-  store_.setSection(heldSection, out.written());
 }
 
 }  // namespace sotto::client::cli

@@ -1,11 +1,12 @@
-// Messages that were opened but not yet shown, and sealed ones of devices whose identity has changed. Kept
-// with the device's state, under the same lock: a message may be acknowledged to the server only when it is
-// here, for the session that opened it cannot open it again.
+// Messages that were opened but not yet shown. Kept with the device's state, under the same lock: a message
+// may be acknowledged to the server only when it is here, for the session that opened it cannot open it
+// again.
 #pragma once
 
 #include <vector>
 
-#include "client/native/e2ee/messenger/MessengerPorts.hpp"
+#include "client/native/e2ee/content/Content.hpp"
+#include "client/native/e2ee/keys/DeviceId.hpp"
 #include "client/native/e2ee/signal/DeviceStore.hpp"
 
 namespace sotto::client::cli {
@@ -19,9 +20,6 @@ struct InboxMessage {
 
 class Inbox {
  public:
-  /// Sealed messages kept for one's yes; the oldest go first.
-  static constexpr size_t maxHeld = 256;
-
   /// Reads what the store has. `store` must outlive the inbox; it is changed with it, and saved by others.
   /// What cannot be read is of another version and is left out.
   explicit Inbox(sotto::e2ee::signal::DeviceStore& store);
@@ -32,19 +30,11 @@ class Inbox {
   /// The first one has been shown.
   void removeFirst();
 
-  /// Sealed, from a device that must be accepted first.
-  void hold(const e2ee::IncomingMessage& message);
-  /// Gives the oldest away; there must be one.
-  e2ee::IncomingMessage takeFirstHeld();
-  size_t heldCount() const { return held_.size(); }
-
  private:
   void writeMessages();
-  void writeHeld();
 
   sotto::e2ee::signal::DeviceStore& store_;
   std::vector<InboxMessage> messages_;
-  std::vector<e2ee::IncomingMessage> held_;
 };
 
 }  // namespace sotto::client::cli

@@ -12,10 +12,10 @@
 #include <csignal>
 
 #include "client/native/call/Call.hpp"
-#include "client/native/call/HttpDirectory.hpp"
 #include "client/native/cli/Inbox.hpp"
 #include "client/native/cli/SourceNames.hpp"
 #include "client/native/cli/SourcePlayer.hpp"
+#include "client/native/directory/HttpDirectory.hpp"
 
 namespace sotto::client::cli {
 namespace {
@@ -139,11 +139,8 @@ class JoinSession final : private call::CallObserver {
     if (device_) options.device = {&device_->store(), &device_->storage(), directory_.get()};
     return options;
   }
-  static std::unique_ptr<call::HttpDirectory> directoryOf(asio::io_context& loop, LocalDevice* device) {
-    if (device == nullptr) return nullptr;
-    const directory::HttpClient& http = device->http();
-    auto directory = call::HttpDirectory::create(loop, http.server(), http.token(), http.trust());
-    return directory ? std::move(*directory) : nullptr;  // the URL has been used before
+  static std::unique_ptr<directory::HttpDirectory> directoryOf(asio::io_context& loop, LocalDevice* device) {
+    return device == nullptr ? nullptr : std::make_unique<directory::HttpDirectory>(loop, device->http());
   }
 
   void onRotation(const e2ee::RotationReport& report) override {
@@ -300,7 +297,7 @@ class JoinSession final : private call::CallObserver {
   bool inviteSent_ = false, dataOpen_ = false;
   std::optional<Companions> companions_;
   std::unique_ptr<LocalDevice> device_;
-  std::unique_ptr<call::HttpDirectory> directory_;
+  std::unique_ptr<directory::HttpDirectory> directory_;
   std::unique_ptr<Inbox> inbox_;  ///< texts that come while we are in the call wait for `receive`
   call::Call call_;
   SourcePlayer player_;

@@ -7,9 +7,9 @@
 #include <chrono>
 #include <filesystem>
 
-#include "client/native/call/HttpDirectory.hpp"
 #include "client/native/cli/TokenRequest.hpp"
 #include "client/native/directory/AccountClient.hpp"
+#include "client/native/directory/HttpDirectory.hpp"
 #include "client/native/e2ee/messenger/DeviceRegistration.hpp"
 
 namespace sotto::client::cli {
@@ -115,6 +115,7 @@ DeviceResult<std::unique_ptr<LocalDevice>> LocalDevice::open(const DeviceOptions
   if (!options.device.empty() && options.device != self.device) {
     return badInput(*path + " is the device " + self.device + ", not " + options.device);
   }
+  opened->device.setTime(unixSeconds());
   return std::unique_ptr<LocalDevice>(new LocalDevice(*path, options.storePassphrase.empty(),
                                                       std::move(random), std::move(opened->file),
                                                       std::move(opened->device)));
@@ -161,10 +162,8 @@ DeviceResult<void> runRegistration(
     LocalDevice& device,
     const std::function<void(e2ee::DeviceRegistration&, e2ee::DeviceRegistration::Done)>& what) {
   boost::asio::io_context loop;
-  const directory::HttpClient& http = device.http();
-  auto directory = call::HttpDirectory::create(loop, http.server(), http.token(), http.trust());
-  if (!directory) return badInput(directory.error().message);
-  e2ee::DeviceRegistration registration(device.store(), device.storage(), **directory, device.random());
+  directory::HttpDirectory directory(loop, device.http());
+  e2ee::DeviceRegistration registration(device.store(), device.storage(), directory, device.random());
   std::optional<std::string> problem;
   what(registration, [&](std::string text) { problem = std::move(text); });
   loop.run();

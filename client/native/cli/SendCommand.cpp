@@ -82,7 +82,10 @@ class Sending final : private DeviceEvents {
 
  private:
   void onAttached(size_t /*pending*/) override { connection_->send(*body_, to_, 1); }
-  void onSent(const e2ee::DeviceId& to, const e2ee::MessageId& id) override { fates_[to].id = id; }
+  void onSent(const e2ee::DeviceId& to, const e2ee::MessageId& id) override {
+    // Others are devices that could not open what was sent to them before.
+    if (const auto found = fates_.find(to); found != fates_.end()) found->second.id = id;
+  }
   void onAccepted(const e2ee::MessageId& id) override {
     for (auto& [device, state] : fates_) {
       if (state.id == id && state.fate == Fate::Waiting) state.fate = Fate::Accepted;

@@ -118,7 +118,7 @@ tl::expected<std::vector<uint8_t>, DownloadError> BlobTransfer::download(const s
   const auto never = [](std::string message) {
     return tl::make_unexpected(DownloadError{true, std::move(message)});
   };
-  if (size > HttpClient::maxBody) return never("a file of " + std::to_string(size) + " bytes is too large");
+  if (size > largestHttpBody) return never("a file of " + std::to_string(size) + " bytes is too large");
   std::vector<uint8_t> bytes;
   for (unsigned failures = 0; bytes.size() < size;) {
     const uint64_t last = std::min<uint64_t>(bytes.size() + pieceSize, size) - 1;

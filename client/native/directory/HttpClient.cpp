@@ -42,18 +42,18 @@ http::verb verbOf(HttpMethod method) {
 }
 
 template <typename Stream>
-asio::awaitable<Response> askAndRead(Stream& stream, const Message& message) {
+asio::awaitable<Response> askAndRead(Stream& stream, const Message& message, size_t largestAnswer) {
   beast::flat_buffer buffer;
   http::response_parser<http::string_body> parser;
-  parser.body_limit(HttpClient::maxBody);
+  parser.body_limit(largestAnswer);
   if (message.method() == http::verb::head) parser.skip(true);
   co_await http::async_write(stream, message, use_awaitable);
   co_await http::async_read(stream, buffer, parser, use_awaitable);
   co_return parser.release();
 }
 
-asio::awaitable<Response> converse(call::WebSocketUrl url, Message message, call::TlsTrust trust,
-                                   std::chrono::seconds timeout) {
+asio::awaitable<Response> converse(call::WebSocketUrl url, Message message, size_t largestAnswer,
+                                   call::TlsTrust trust, std::chrono::seconds timeout) {
   const auto executor = co_await asio::this_coro::executor;
   tcp::resolver resolver(executor);
   const auto addresses = co_await resolver.async_resolve(url.host, url.port, use_awaitable);
@@ -61,7 +61,7 @@ asio::awaitable<Response> converse(call::WebSocketUrl url, Message message, call
     beast::tcp_stream stream(executor);
     stream.expires_after(timeout);
     co_await stream.async_connect(addresses, use_awaitable);
-    co_return co_await askAndRead(stream, message);
+    co_return co_await askAndRead(stream, message, largestAnswer);
   }
   asio::ssl::context context(asio::ssl::context::tls_client);
   // What cannot be used was found when the client was made.
@@ -71,7 +71,7 @@ asio::awaitable<Response> converse(call::WebSocketUrl url, Message message, call
   beast::get_lowest_layer(stream).expires_after(timeout);
   co_await beast::get_lowest_layer(stream).async_connect(addresses, use_awaitable);
   co_await stream.async_handshake(asio::ssl::stream_base::client, use_awaitable);
-  co_return co_await askAndRead(stream, message);
+  co_return co_await askAndRead(stream, message, largestAnswer);
 }
 
 std::string lowerCase(std::string text) {
@@ -106,7 +106,7 @@ base::Expected<HttpClient> HttpClient::create(const std::string& server, std::st
   return HttpClient(server, std::move(*url), std::move(token), std::move(trust));
 }
 
-base::Expected<HttpAnswer> HttpClient::perform(const HttpRequest& request) const {
+void HttpClient::start(asio::io_context& loop, const HttpRequest& request, Done done) const {
   Message message{verbOf(request.method), request.target, 11};
   message.set(http::field::host, url_.host + ":" + url_.port);
   message.set(http::field::user_agent, "sotto-client");
@@ -114,19 +114,22 @@ base::Expected<HttpAnswer> HttpClient::perform(const HttpRequest& request) const
   for (const auto& [name, value] : request.headers) message.set(name, value);
   message.body() = request.body;
   message.prepare_payload();
+  asio::co_spawn(
+      loop, converse(url_, std::move(message), request.largestAnswer, trust_, timeout_),
+      [server = server_, done = std::move(done)](const std::exception_ptr& failure, Response response) {
+        try {
+          if (failure) std::rethrow_exception(failure);
+        } catch (const boost::system::system_error& error) {
+          return done(base::fail("cannot reach the server " + server + ": " + error.code().message()));
+        }
+        done(toAnswer(std::move(response)));
+      });
+}
 
+base::Expected<HttpAnswer> HttpClient::perform(const HttpRequest& request) const {
   asio::io_context loop;
   base::Expected<HttpAnswer> result = base::fail("the server " + server_ + " does not answer");
-  asio::co_spawn(loop, converse(url_, std::move(message), trust_, timeout_),
-                 [&](const std::exception_ptr& failure, Response response) {
-                   try {
-                     if (failure) std::rethrow_exception(failure);
-                     result = toAnswer(std::move(response));
-                   } catch (const boost::system::system_error& error) {
-                     result =
-                         base::fail("cannot reach the server " + server_ + ": " + error.code().message());
-                   }
-                 });
+  start(loop, request, [&result](base::Expected<HttpAnswer> answer) { result = std::move(answer); });
   loop.run_for(timeout_);
   return result;
 }

@@ -1,9 +1,10 @@
-// One HTTP/1.1 request and its answer over TCP or TLS (RFC 9110, RFC 9112), waiting for it: for the
-// short-lived commands of the client, which have nothing else to do meanwhile.
+// One HTTP/1.1 request and its answer over TCP or TLS (RFC 9110, RFC 9112): on an event loop, or waiting for
+// it, for short-lived commands that have nothing else to do meanwhile.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -12,7 +13,14 @@
 #include "client/native/call/WebSocketClient.hpp"
 #include "media/base/Expected.hpp"
 
+namespace boost::asio {
+class io_context;
+}
+
 namespace sotto::client::directory {
+
+/// The largest blob, with room to spare.
+inline constexpr size_t largestHttpBody = 128 << 20;
 
 enum class HttpMethod : uint8_t { Get, Head, Post, Put, Patch, Delete };
 
@@ -21,6 +29,7 @@ struct HttpRequest {
   std::string target;  ///< path and query, already encoded
   std::map<std::string, std::string> headers;
   std::string body;
+  size_t largestAnswer = largestHttpBody;  ///< bytes of its body; a longer one is an error
 };
 
 struct HttpAnswer {
@@ -38,8 +47,6 @@ class HttpClient {
  public:
   /// For connecting and for the whole exchange.
   static constexpr auto defaultTimeout = std::chrono::seconds(10);
-  /// The largest blob, with room to spare.
-  static constexpr size_t maxBody = 128 << 20;
 
   /// `server`: http, https, ws or wss, its path does not matter. `token`: sent as `Authorization: Bearer`
   /// where it is not empty.
@@ -51,6 +58,10 @@ class HttpClient {
   const std::string& token() const { return token_; }
   const call::TlsTrust& trust() const { return trust_; }
 
+  using Done = std::function<void(base::Expected<HttpAnswer>)>;
+  /// Asks on this loop, which calls `done` later, once; not at all when the loop ends before. Otherwise as
+  /// perform().
+  void start(boost::asio::io_context& loop, const HttpRequest& request, Done done) const;
   /// Blocks. The error names the server and says why there is no answer; any status is an answer.
   base::Expected<HttpAnswer> perform(const HttpRequest& request) const;
 

@@ -1,9 +1,8 @@
-// What waits in the device's store: opened messages, sealed ones of changed identities, and what was sent.
+// Opened messages that wait in the device's store.
 #include "client/native/cli/Inbox.hpp"
 
 #include <catch2/catch.hpp>
 
-#include "client/native/cli/SentLog.hpp"
 #include "media/base/Random.hpp"
 
 namespace sotto::client::cli {
@@ -97,76 +96,14 @@ TEST_CASE("The same message of one device is kept once, and media keys not at al
   CHECK(inbox.messages().size() == 2);
 }
 
-TEST_CASE(
-    "Sealed messages of a changed identity wait in the store, the oldest first, and not without bound") {
-  DeviceStore store = makeStore();
-  Inbox inbox(store);
-  for (size_t i = 0; i < Inbox::maxHeld + 2; ++i) {
-    e2ee::IncomingMessage message;
-    message.seq = i + 1;
-    message.from = bob;
-    message.id = idOf(static_cast<uint8_t>(i));
-    message.purpose = 3;
-    message.group = "direct";
-    message.type = e2ee::EnvelopeType::PreKey;
-    message.body = {1, 2, static_cast<uint8_t>(i)};
-    message.shared = {9};
-    message.timeMs = i;
-    inbox.hold(message);
-  }
-  DeviceStore later = reopened(store);
-  Inbox next(later);
-  REQUIRE(next.heldCount() == Inbox::maxHeld);
-  const e2ee::IncomingMessage first = next.takeFirstHeld();
-  CHECK(first.timeMs == 2);
-  CHECK(first.seq == 0);  // the server has no say in it any more
-  CHECK(first.from == bob);
-  CHECK(first.type == e2ee::EnvelopeType::PreKey);
-  CHECK(first.group == "direct");
-  CHECK(first.body == std::vector<uint8_t>{1, 2, 2});
-  CHECK(first.shared == std::vector<uint8_t>{9});
-  CHECK(Inbox(later).heldCount() == Inbox::maxHeld - 1);
-}
-
 TEST_CASE("An inbox of another version or a damaged one is empty, not a crash") {
   for (const std::vector<uint8_t>& bytes :
        {std::vector<uint8_t>{9}, std::vector<uint8_t>{1}, std::vector<uint8_t>{1, 0xFF, 0xFF, 0xFF, 0xFF},
         std::vector<uint8_t>{1, 0, 0, 0, 1, 0, 0, 0, 99}}) {
     DeviceStore store = makeStore();
-    for (const char* section : {"inbox", "held", "sent"}) store.setSection(section, bytes);
+    store.setSection("inbox", bytes);
     CHECK(Inbox(store).messages().empty());
-    CHECK(Inbox(store).heldCount() == 0);
-    CHECK(SentLog(store).size() == 0);
   }
-}
-
-TEST_CASE("What was sent can be taken out once, by the device that it went to") {
-  DeviceStore store = makeStore();
-  SentLog log(store);
-  log.add(bob, idOf(1), textMessage(1, "hello").body);
-  log.add(carol, idOf(1), textMessage(1, "hello").body);
-  DeviceStore later = reopened(store);
-  SentLog next(later);
-  CHECK_FALSE(next.take(bob, idOf(2)));
-  const auto body = next.take(bob, idOf(1));
-  REQUIRE(body);
-  CHECK(std::get<e2ee::TextMessage>(body->what).text == "hello");
-  CHECK_FALSE(next.take(bob, idOf(1)));
-  CHECK(SentLog(later).size() == 1);
-}
-
-TEST_CASE("The log of what was sent forgets the oldest, and never has a media key") {
-  DeviceStore store = makeStore();
-  SentLog log(store);
-  e2ee::Body key;
-  key.group = "call";
-  key.what = e2ee::MediaKey{{1, 0, 0}, frame::Suite::Duo, e2ee::SecretBytes(32)};
-  log.add(bob, idOf(200), key);
-  CHECK(log.size() == 0);
-  for (uint8_t i = 0; i <= SentLog::maxEntries; ++i) log.add(bob, idOf(i), textMessage(i, "x").body);
-  CHECK(log.size() == SentLog::maxEntries);
-  CHECK_FALSE(log.take(bob, idOf(0)));
-  CHECK(log.take(bob, idOf(1)));
 }
 
 }  // namespace sotto::client::cli

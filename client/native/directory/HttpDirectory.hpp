@@ -3,16 +3,12 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "client/native/call/TlsTrust.hpp"
+#include "client/native/directory/HttpClient.hpp"
 #include "client/native/e2ee/messenger/MessengerPorts.hpp"
-#include "media/base/Expected.hpp"
 
-namespace boost::asio {
-class io_context;
-}
-
-namespace sotto::client::call {
+namespace sotto::client::directory {
 
 /// Answers come from the event loop, never from within a call; none come after the object is gone.
 class HttpDirectory final : public e2ee::DirectoryClient {
@@ -20,10 +16,8 @@ class HttpDirectory final : public e2ee::DirectoryClient {
   /// Requests under way at once; more wait.
   static constexpr size_t maxConcurrent = 8;
 
-  /// `server`: as CallOptions::url. `token`: whose device asks.
-  static base::Expected<std::unique_ptr<HttpDirectory>> create(boost::asio::io_context& loop,
-                                                               const std::string& server, std::string token,
-                                                               TlsTrust trust);
+  /// `http`: with the token of the device that asks. The loop must outlive this.
+  HttpDirectory(boost::asio::io_context& loop, HttpClient http);
   ~HttpDirectory() override;
 
   void fetchBundles(const std::string& user, const std::vector<std::string>& devices,
@@ -36,9 +30,8 @@ class HttpDirectory final : public e2ee::DirectoryClient {
                          e2ee::DirectoryDone<size_t> done) override;
 
  private:
-  struct Impl;
-  explicit HttpDirectory(std::shared_ptr<Impl> impl);
-  std::shared_ptr<Impl> impl_;
+  struct Queue;
+  std::shared_ptr<Queue> queue_;
 };
 
-}  // namespace sotto::client::call
+}  // namespace sotto::client::directory

@@ -23,8 +23,8 @@ constexpr size_t messageIdDigits = 32;
 constexpr uint64_t maxPurpose = 255;
 constexpr size_t maxGroupBytes = 64;
 /// No registration is near this: 200 one-time prekeys are 20 KB of JSON.
-constexpr size_t maxKeyBodyBytes = 256 * 1024;
-constexpr size_t maxSmallBodyBytes = 16 * 1024;
+constexpr size_t maxKeyBodyBytes = size_t{256} * 1024;
+constexpr size_t maxSmallBodyBytes = size_t{16} * 1024;
 /// Longest base64 of a key or a signature.
 constexpr size_t maxKeyTextBytes = 128;
 

@@ -12,7 +12,7 @@ namespace {
 
 /// One answer to GET /messages.
 constexpr size_t pageMessages = 100;
-constexpr size_t pageBytes = 1024 * 1024;
+constexpr size_t pageBytes = size_t{1024} * 1024;
 
 }  // namespace
 

@@ -117,7 +117,7 @@ DirectoryResult<std::vector<e2ee::DeviceBundle>> parseBundles(std::string_view j
   for (const Json& entry : *list) {
     if (!entry.is_object() || !entry.contains("device") || !entry["device"].is_string()) continue;
     if (auto bundle = readBundle(entry)) {
-      bundles.push_back({entry["device"].get<std::string>(), std::move(*bundle)});
+      bundles.push_back({entry["device"].get<std::string>(), *bundle});
     }
   }
   return bundles;

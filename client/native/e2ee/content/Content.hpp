@@ -28,7 +28,7 @@ struct KeyRequest {
 };
 
 struct TextMessage {
-  static constexpr size_t maxSize = 16 * 1024;
+  static constexpr size_t maxSize = size_t{16} * 1024;
   std::string text;  ///< UTF-8
   bool operator==(const TextMessage&) const = default;
 };
@@ -89,7 +89,7 @@ enum class ContentError : uint8_t {
 const char* toString(ContentError error);
 
 /// Of everything below, encoded and padded.
-constexpr size_t maxContentSize = 64 * 1024;
+constexpr size_t maxContentSize = size_t{64} * 1024;
 constexpr size_t paddingStep = 160;
 /// Key messages, key requests, receipts and shared keys are no shorter, so that all look alike.
 constexpr size_t smallestPadded = 320;

@@ -43,7 +43,7 @@ class MessageWays {
   /// Bytes of key messages that may be on their way without a receipt: what a young SCTP association sends at
   /// once. Past it, in large calls, most would wait for the window to grow, and go by the WebSocket instead.
   /// Half of such a window of 10 packets, as receipts and what others send to us want room, too.
-  static constexpr size_t maxUnconfirmed = 6 * 1024;
+  static constexpr size_t maxUnconfirmed = size_t{6} * 1024;
   /// Receipts are remembered for so long, so many for a device, in case its key message comes again.
   static constexpr auto keepReceipts = base::TimeDelta::seconds(10);
   static constexpr size_t maxReceipts = 8;

@@ -16,7 +16,7 @@ constexpr uint8_t protocolVersion = 3;
 /// What stands in front of each message that we send.
 constexpr uint8_t versionByte = protocolVersion << 4 | protocolVersion;
 /// No message is larger. Contents end at 64 KiB (docs/e2ee.md); this leaves as much again.
-constexpr size_t maxMessageSize = 128 * 1024;
+constexpr size_t maxMessageSize = size_t{128} * 1024;
 /// The same for what is given to be sealed: the fields around it take well under 1 KiB.
 constexpr size_t maxPlaintextSize = maxMessageSize - 1024;
 

@@ -1,5 +1,5 @@
-// Messages from a hostile server to a device that has a session with another: nothing may be taken for a
-// message of that one, and answers stay within their limits.
+// Messages from a hostile server to a device that has a session with another, over the ends of its process:
+// nothing may be taken for a message of that one, and answers stay within their limits.
 #include <cstdlib>
 #include <memory>
 
@@ -13,7 +13,17 @@ namespace {
 struct Device final : DirectoryClient, MessageTransport, MessengerObserver, signal::DeviceStorage {
   explicit Device(const char* user)
       : store(signal::DeviceStore::create({user, "phone"}, random, 1'700'000'000)),
-        messenger(store, *this, *this, *this, random, *this) {}
+        messenger(std::make_unique<Messenger>(store, *this, *this, *this, random, *this)) {}
+
+  /// The process ends, and another goes on with what is stored.
+  void restart(base::Timestamp now) {
+    messenger.reset();
+    auto stored = signal::DeviceStore::deserialize(store.serialize().view());
+    if (!stored) std::abort();
+    store = std::move(*stored);
+    messenger = std::make_unique<Messenger>(store, *this, *this, *this, random, *this);
+    messenger->resume(now);
+  }
 
   void fetchBundles(const std::string&, const std::vector<std::string>&,
                     DirectoryDone<std::vector<DeviceBundle>> done) override {
@@ -40,7 +50,7 @@ struct Device final : DirectoryClient, MessageTransport, MessengerObserver, sign
   size_t sent = 0, bodies = 0;
   OutgoingMessage last;
   signal::DeviceStore store;
-  Messenger messenger;
+  std::unique_ptr<Messenger> messenger;
 };
 
 struct World {
@@ -53,11 +63,11 @@ struct World {
     Body body;
     body.group = "g";
     body.what = TextMessage{"hello"};
-    alice.messenger.send(body, {bob.store.self()}, 1, true, now);
+    alice.messenger->send(body, {bob.store.self()}, 1, true, now);
     now = now + base::TimeDelta::seconds(1);
-    alice.messenger.onTime(now);
+    alice.messenger->onTime(now);
     if (alice.sent != 1) std::abort();
-    bob.messenger.onMessage(incoming(alice.last), now);
+    bob.messenger->onMessage(incoming(alice.last), now);
     if (bob.bodies != 1) std::abort();
   }
   static IncomingMessage incoming(const OutgoingMessage& message) {
@@ -75,10 +85,30 @@ struct World {
 
 }  // namespace
 
+namespace {
+
+/// What lies in the store is ours, and yet may be damaged.
+void readLog(base::ByteView bytes) {
+  static base::SeededRandom random(2);
+  static auto store = signal::DeviceStore::create({"carol", "phone"}, random, 0);
+  for (const char* section : {"sent", "held"}) store.setSection(section, bytes);
+  MessageLog log(store);
+  if (log.entries().size() > MessageLog::maxSent || log.heldCount() > MessageLog::maxHeld) std::abort();
+  log.takeWaiting();
+  log.takeHeld();
+  for (const char* section : {"sent", "held"}) store.setSection(section, {});
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static auto world = std::make_unique<World>();
   if (size < 4) return 0;
   World& w = *world;
+  if ((data[0] & 0x60) == 0x60) {
+    readLog(base::ByteView(data, size).subspan(1));
+    return 0;
+  }
   IncomingMessage message = World::incoming(w.alice.last);
   message.id[0] = data[1];
   message.purpose = data[2];
@@ -95,8 +125,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const size_t before = w.bob.sent;
   w.now = w.now + base::TimeDelta::millis(1);
-  w.bob.messenger.onMessage(std::move(message), w.now);
-  w.bob.messenger.onTime(w.now);
+  w.bob.messenger->onMessage(std::move(message), w.now);
+  w.bob.messenger->onTime(w.now);
+  if ((data[0] & 0x40) != 0) w.bob.restart(w.now);
   if (w.bob.bodies != 1 || w.bob.sent > before + 2) std::abort();
   return 0;
 }

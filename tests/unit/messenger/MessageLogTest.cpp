@@ -16,8 +16,9 @@ signal::DeviceStore makeStore() {
   return signal::DeviceStore::create({"alice", "phone"}, random, 0);
 }
 
-/// As it would be read by the next process.
-signal::DeviceStore reopened(const signal::DeviceStore& store) {
+/// As it would be read by the next process, after a save.
+signal::DeviceStore reopened(const signal::DeviceStore& store, MessageLog& log) {
+  log.write();
   return signal::DeviceStore::deserialize(store.serialize().view()).value();
 }
 
@@ -64,7 +65,7 @@ TEST_CASE(
   log.sent(carol, idOf(1), job, false);
   log.receipted(carol, idOf(2));
   log.receipted(carol, idOf(1));
-  auto later = reopened(store);
+  auto later = reopened(store, log);
   MessageLog next(later);
   REQUIRE(next.entries().size() == 1);
   CHECK(next.entries()[0].to == bob);
@@ -73,6 +74,9 @@ TEST_CASE(
   CHECK(textOf(next.entries()[0].job) == "hello");
   CHECK(next.takeWaiting().empty());
   next.receipted(bob, idOf(1));
+  CHECK(next.changed());
+  next.write();
+  CHECK_FALSE(next.changed());
   CHECK(later.section("sent").empty());
 }
 
@@ -82,7 +86,7 @@ TEST_CASE("What has to go out again is seen to once, by this process or the next
   log.sent(bob, idOf(1), jobOf("hello"), false);
   log.sendAgain(bob, idOf(1));
   CHECK(log.takeWaiting().empty());
-  auto later = reopened(store);
+  auto later = reopened(store, log);
   MessageLog next(later);
   auto waiting = next.takeWaiting();
   REQUIRE(waiting.size() == 1);
@@ -93,7 +97,7 @@ TEST_CASE("What has to go out again is seen to once, by this process or the next
   next.sent(bob, idOf(2), waiting[0].second, true);
   REQUIRE(next.entries().size() == 1);
   CHECK(next.entries()[0].state == State::SentAgain);
-  auto last = reopened(later);
+  auto last = reopened(later, next);
   CHECK(MessageLog(last).takeWaiting().empty());
   next.failed(bob, waiting[0].second);
   INFO("the server has not taken it: once more");
@@ -112,6 +116,7 @@ TEST_CASE("A first try that failed is its sender's affair, and no media key is e
   CHECK(log.entries().empty());
   log.hold(sealed(3, bob, 1));
   CHECK(log.heldCount() == 1);
+  log.write();
   CHECK(store.section("held").empty());
   CHECK(store.section("sent").empty());
 }
@@ -123,7 +128,7 @@ TEST_CASE("Neither list grows without bound: the oldest go first") {
     log.sent(bob, idOf(static_cast<uint8_t>(i)), jobOf("x"), false);
   for (size_t i = 0; i < MessageLog::maxHeld + 2; ++i)
     log.hold(sealed(static_cast<uint8_t>(i), i < 4 ? carol : bob));
-  auto later = reopened(store);
+  auto later = reopened(store, log);
   MessageLog next(later);
   REQUIRE(next.entries().size() == MessageLog::maxSent);
   CHECK(next.entries()[0].id == idOf(2));
@@ -136,8 +141,10 @@ TEST_CASE("Neither list grows without bound: the oldest go first") {
   CHECK(of[0].group == "direct");
   CHECK(of[0].body == std::vector<uint8_t>{1, 2, 2});
   CHECK(of[0].shared == std::vector<uint8_t>{9});
+  next.write();
   CHECK(MessageLog(later).heldCount() == MessageLog::maxHeld - 2);
   CHECK(next.takeHeld().size() == MessageLog::maxHeld - 2);
+  next.write();
   CHECK(later.section("held").empty());
 }
 

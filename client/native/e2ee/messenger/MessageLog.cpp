@@ -95,12 +95,12 @@ void MessageLog::sent(const DeviceId& to, const MessageId& id, const JobPointer&
   if (again) std::erase_if(sent_, [&](const Sent& entry) { return entry.to == to && entry.job == job; });
   sent_.push_back({to, id, again ? State::SentAgain : State::Sent, job});
   if (sent_.size() > maxSent) sent_.erase(sent_.begin());
-  writeSent();
+  sentChanged_ = true;
 }
 
 void MessageLog::receipted(const DeviceId& by, const MessageId& id) {
   if (std::erase_if(sent_, [&](const Sent& entry) { return entry.to == by && entry.id == id; }) > 0)
-    writeSent();
+    sentChanged_ = true;
 }
 
 void MessageLog::sendAgain(const DeviceId& to, const MessageId& id) {
@@ -108,7 +108,7 @@ void MessageLog::sendAgain(const DeviceId& to, const MessageId& id) {
     if (entry.to != to || entry.id != id) continue;
     entry.state = State::Again;
     entry.underWay = true;
-    writeSent();
+    sentChanged_ = true;
   }
 }
 
@@ -122,12 +122,12 @@ void MessageLog::failed(const DeviceId& to, const JobPointer& job) {
     found->state = State::Again;
     found->underWay = false;
   }
-  writeSent();
+  sentChanged_ = true;
 }
 
 void MessageLog::giveUp(const DeviceId& to, const JobPointer& job) {
   if (std::erase_if(sent_, [&](const Sent& entry) { return entry.to == to && entry.job == job; }) > 0)
-    writeSent();
+    sentChanged_ = true;
 }
 
 std::vector<std::pair<DeviceId, JobPointer>> MessageLog::takeWaiting() {
@@ -137,6 +137,11 @@ std::vector<std::pair<DeviceId, JobPointer>> MessageLog::takeWaiting() {
       waiting.emplace_back(entry.to, entry.job);
   }
   return waiting;
+}
+
+void MessageLog::write() {
+  if (std::exchange(sentChanged_, false)) writeSent();
+  if (std::exchange(heldChanged_, false)) writeHeld();
 }
 
 void MessageLog::writeSent() {
@@ -161,12 +166,12 @@ void MessageLog::hold(IncomingMessage message) {
   message.seq = 0;  // acknowledged when it is stored here
   held_.push_back(std::move(message));
   if (held_.size() > maxHeld) held_.erase(held_.begin());
-  writeHeld();
+  heldChanged_ = true;
 }
 
 std::vector<IncomingMessage> MessageLog::takeHeld() {
   std::vector<IncomingMessage> taken = std::exchange(held_, {});
-  if (!taken.empty()) writeHeld();
+  heldChanged_ = heldChanged_ || !taken.empty();
   return taken;
 }
 
@@ -177,7 +182,7 @@ std::vector<IncomingMessage> MessageLog::takeHeld(const DeviceId& from) {
     taken.push_back(std::move(message));
     return true;
   });
-  if (!taken.empty()) writeHeld();
+  heldChanged_ = heldChanged_ || !taken.empty();
   return taken;
 }
 

@@ -57,6 +57,11 @@ class MessageLog {
   std::vector<IncomingMessage> takeHeld(const DeviceId& from);
   size_t heldCount() const { return held_.size(); }
 
+  /// Whether something has changed since it was written.
+  bool changed() const { return sentChanged_ || heldChanged_; }
+  /// Into the store: to be called before that is saved.
+  void write();
+
  private:
   void readSent();
   void readHeld();
@@ -66,6 +71,7 @@ class MessageLog {
   signal::DeviceStore& store_;
   std::vector<Sent> sent_;
   std::vector<IncomingMessage> held_;
+  bool sentChanged_ = false, heldChanged_ = false;
 };
 
 }  // namespace sotto::client::e2ee

@@ -274,13 +274,14 @@ void Messenger::settle(base::Timestamp now) {
 }
 
 bool Messenger::save(std::vector<Sealed> sealed, base::Timestamp now) {
-  const bool behind = store_.revision() != savedRevision_ || acknowledge_ > 0;
+  const bool behind = store_.revision() != savedRevision_ || log_.changed() || acknowledge_ > 0;
   if (sealed.empty() && now < saveDue_) {
     // Nothing hangs on it yet: what comes in within a moment is stored together.
     if (behind && saveDue_ == base::Timestamp::plusInfinity()) saveDue_ = now + gatherReceipts;
     return true;
   }
   saveDue_ = base::Timestamp::plusInfinity();
+  log_.write();
   const auto receipt = storage_.save(store_);
   if (!receipt) {
     observer_.onMessengerWarning("the device's state could not be stored: " + receipt.error().message);
@@ -337,7 +338,7 @@ void Messenger::onOutcome(const JobPointer& job, const std::vector<DeviceId>& re
     observer_.onUndelivered(device, job->token, Undelivered::MailboxFull);
   }
   // What the log has learned is stored with the next deadline.
-  if (store_.revision() != savedRevision_) saveDue_ = std::min(saveDue_, now_ + gatherReceipts);
+  if (log_.changed()) saveDue_ = std::min(saveDue_, now_ + gatherReceipts);
 }
 
 // ---- identities and time ----------------------------------------------------------------------------

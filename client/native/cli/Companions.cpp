@@ -100,6 +100,7 @@ base::Expected<void> Companions::start(const Stay& stay) {
   if (call_.insecure) words.emplace_back("--insecure");
   if (!call_.caFile.empty()) words.insert(words.end(), {"--ca-file", call_.caFile});
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
 

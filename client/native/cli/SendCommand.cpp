@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "client/native/cli/DeviceConnection.hpp"
 #include "client/native/cli/MessageText.hpp"
@@ -205,11 +206,11 @@ DeviceResult<std::vector<e2ee::DeviceId>> recipientsOf(LocalDevice& device, cons
     const e2ee::DeviceId id{user, each.device};
     if (id == device.self()) continue;
     if (device.store().trust(id, each.identityKey) == signal::Trust::Changed) {
-      return tl::make_unexpected(DeviceProblem{
-          ExitCode::IdentityChanged,
-          "THE IDENTITY OF " + user + "'s DEVICE " + each.device +
-              " HAS CHANGED: nothing was sent. Ask them, compare numbers (sotto-client verify " + user +
-              "), then accept it with verify --accept"});
+      std::ostringstream warning;
+      warning << "THE IDENTITY OF " << user << "'s DEVICE " << each.device
+              << " HAS CHANGED: nothing was sent. Ask them, compare numbers (sotto-client verify " << user
+              << "), then accept it with verify --accept";
+      return tl::make_unexpected(DeviceProblem{ExitCode::IdentityChanged, warning.str()});
     }
     recipients.push_back(id);
   }

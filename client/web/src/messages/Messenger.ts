@@ -2,7 +2,7 @@
 // bodies sealed for one or for many, receipts, and recovery when a side has lost its sessions. Everything runs one after
 // another; the device stores its state before anything that depends on it leaves.
 
-import { toHex, type Bytes } from "../e2ee/bytes.ts";
+import { type Bytes } from "../e2ee/bytes.ts";
 import { PublicKey, systemRandom, type RandomBytes } from "../signal/curve.ts";
 import { type DeviceStore, type StoreChanges } from "../signal/DeviceStore.ts";
 import { type SignalDevice } from "../signal/SignalDevice.ts";
@@ -13,7 +13,6 @@ import {
   decodeErrorReceipt,
   encodeErrorReceipt,
   ErrorReason,
-  LIMITS,
   MESSAGE_ID_LENGTH,
   Purpose,
   type Body,
@@ -23,6 +22,7 @@ import {
 import { decodeBody, decodeContent } from "./contentDecoder.ts";
 import { encodeBody, encodeContent, encodeInline } from "./contentEncoder.ts";
 import { addressOf, sameDevice, type DeviceId } from "./DeviceId.ts";
+import { ErrorLimits } from "./ErrorLimits.ts";
 import { MAX_HELD, MessageLog } from "./MessageLog.ts";
 import { openShared, sealShared } from "./oneTimeKey.ts";
 import { OpenedIds } from "./OpenedIds.ts";
@@ -41,24 +41,16 @@ import {
   type SendOutcome,
   type Undelivered,
 } from "./ports.ts";
-import { PeriodLimit, RateLimit } from "./RateLimit.ts";
+import { PeriodLimit } from "./RateLimit.ts";
+import { ReceiptQueue } from "./ReceiptQueue.ts";
 
-/** Receipts are gathered for this long, so that those of many messages leave together, ms. */
-const GATHER_RECEIPTS_MS = 20;
-/** Over the data channel every receipt is a message of its own: there only the storing is shared, ms. */
-const GATHER_DIRECT_RECEIPTS_MS = 5;
-/** Recipients whose sessions have just begun are gathered alike: one sealed body for all of them, ms. */
+/** Recipients whose sessions have just begun are gathered, as receipts are: one sealed body for all of them, ms. */
 const GATHER_SESSIONS_MS = 30;
 /** A session that a device says it has lost is begun anew at most this often. */
 const MAX_RECOVERIES = 3;
 const RECOVERY_PERIOD_MS = 3_600_000;
-/** Error receipts to one device: so many at once, then one each minute. */
-const ERROR_BURST = 5;
-const ERROR_INTERVAL_MS = 60_000;
 /** The server takes so many at once. */
 const MAX_RECIPIENTS = 500;
-/** Message ids whose failure was reported are remembered up to this many; the server sends each once. */
-const MAX_ERRORS_REMEMBERED = 10_000;
 
 interface Waiting {
   readonly job: Job;
@@ -69,12 +61,6 @@ interface Waiting {
 interface Ready extends Waiting {
   readonly to: DeviceId[];
   due: number;
-}
-
-interface PendingReceipt {
-  readonly to: DeviceId;
-  readonly messages: Bytes[];
-  store: boolean;
 }
 
 export interface MessengerOptions {
@@ -108,8 +94,7 @@ export class Messenger {
   private readonly waiting = new Map<string, { readonly to: DeviceId; readonly jobs: Waiting[] }>();
   /** Addresses whose bundles are on their way. */
   private readonly fetching = new Set<string>();
-  private readonly receipts = new Map<string, PendingReceipt>();
-  private receiptsDue = Infinity;
+  private readonly receipts = new ReceiptQueue();
   private acknowledged = 0;
   private storageFailed = false;
   private cancelTimer: () => void = () => undefined;
@@ -119,8 +104,7 @@ export class Messenger {
   /** How many sessions were begun by us, by address. */
   private readonly sessions = new Map<string, number>();
   private readonly recoveries = new Map<string, PeriodLimit>();
-  private readonly errorLimits = new Map<string, RateLimit>();
-  private readonly errorsSent = new Set<string>();
+  private readonly errorLimits = new ErrorLimits();
   private readonly opened = new OpenedIds();
   private readonly changed = new Map<string, PublicKey>();
   private readonly heldOut = new Map<string, Waiting[]>();
@@ -201,7 +185,7 @@ export class Messenger {
   close(): void {
     this.cancelTimer();
     this.ready = [];
-    this.receiptsDue = Infinity;
+    this.receipts.clear();
   }
 
   private now(): number {
@@ -226,9 +210,9 @@ export class Messenger {
     const due = this.ready.filter((ready) => ready.due <= now);
     this.ready = this.ready.filter((ready) => ready.due > now);
     for (const ready of due) await this.seal(ready);
-    if (now >= this.receiptsDue) await this.sealReceipts();
+    if (now >= this.receipts.due) await this.sealReceipts();
     await this.log.save();
-    const deadline = Math.min(this.receiptsDue, ...this.ready.map((ready) => ready.due));
+    const deadline = Math.min(this.receipts.due, ...this.ready.map((ready) => ready.due));
     this.cancelTimer();
     if (deadline < Infinity) this.cancelTimer = this.options.clock.at(deadline, () => void this.settled());
   }
@@ -398,9 +382,7 @@ export class Messenger {
   }
 
   private async sealReceipts(): Promise<void> {
-    const all = [...this.receipts.values()];
-    this.receipts.clear();
-    this.receiptsDue = Infinity;
+    const all = this.receipts.take();
     for (const store of [false, true]) {
       const id = this.random(MESSAGE_ID_LENGTH);
       const receipts = all.filter((receipt) => receipt.store === store).map(({ to: device, messages }) => ({
@@ -468,14 +450,8 @@ export class Messenger {
   private onBody({ from, id, direct }: IncomingMessage, body: Body): void {
     const { purpose } = body.what;
     if (purpose !== Purpose.KeyRequest) {
-      const address = addressOf(from);
-      const receipt = this.receipts.get(address) ?? { to: from, messages: [], store: false };
-      this.receipts.set(address, receipt);
-      receipt.messages.push(id);
-      receipt.store ||= purpose !== Purpose.MediaKey;
-      const gather = direct ? GATHER_DIRECT_RECEIPTS_MS : GATHER_RECEIPTS_MS;
-      this.receiptsDue = Math.min(this.receiptsDue, this.now() + gather);
-      if (receipt.messages.length >= LIMITS.receiptIds) this.receiptsDue = this.now();
+      const store = purpose !== Purpose.MediaKey;
+      this.receipts.add(from, id, { store, direct: direct === true, now: this.now() });
     }
     this.options.observer.onBody(from, id, body);
   }
@@ -492,14 +468,7 @@ export class Messenger {
   }
 
   private sendError({ from, id, seq }: IncomingMessage, reason: ErrorReason): void {
-    const address = addressOf(from);
-    const key = address + toHex(id);
-    if (this.errorsSent.size >= MAX_ERRORS_REMEMBERED) this.errorsSent.clear();
-    if (this.errorsSent.has(key)) return;
-    this.errorsSent.add(key);
-    const limit = this.errorLimits.get(address) ?? new RateLimit(ERROR_BURST, ERROR_INTERVAL_MS);
-    this.errorLimits.set(address, limit);
-    if (!limit.take(this.now())) return;
+    if (!this.errorLimits.take(from, id, this.now())) return;
     void this.options.transport.send({
       id: this.random(MESSAGE_ID_LENGTH),
       purpose: PURPOSE_RECEIPT,

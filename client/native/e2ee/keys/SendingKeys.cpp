@@ -2,6 +2,7 @@
 #include "client/native/e2ee/keys/SendingKeys.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "client/native/e2ee/SuiteCipher.hpp"
 
@@ -172,13 +173,12 @@ void SendingKeys::remove(const DeviceId& device, base::Timestamp now) {
 }
 
 void SendingKeys::rotate(base::Timestamp now) {
-  Changes changes = std::move(changes_);
-  changes_ = {};
-  if (!changes.removed.empty() || live_->key.id.step == lastStep) return drawFresh(std::move(changes), now);
+  const Changes changes = std::exchange(changes_, {});
+  if (!changes.removed.empty() || live_->key.id.step == lastStep) return drawFresh(changes, now);
   ratchet(changes.newcomers, now);
 }
 
-void SendingKeys::drawFresh(Changes changes, base::Timestamp now) {
+void SendingKeys::drawFresh(const Changes& changes, base::Timestamp now) {
   const KeyId before = live_->key.id;
   const KeyId id{before.sender, static_cast<uint8_t>(before.generation + 1), 0};
   RotationReport& report = this->report(

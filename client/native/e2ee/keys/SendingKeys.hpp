@@ -101,7 +101,7 @@ class SendingKeys {
 
   void noteChange(base::Timestamp now);
   void rotate(base::Timestamp now);
-  void drawFresh(Changes changes, base::Timestamp now);
+  void drawFresh(const Changes& changes, base::Timestamp now);
   void ratchet(const std::set<DeviceId>& newcomers, base::Timestamp now);
   void goLive(base::Timestamp now);
   RotationReport& report(RotationReport::Reason reason, const KeyId& key, base::Timestamp now);

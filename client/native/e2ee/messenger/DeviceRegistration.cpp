@@ -53,7 +53,7 @@ void DeviceRegistration::renewIfDue(uint64_t unixSeconds, Done done) {
   auto fresh = store_.renewSignedPreKey(random_, unixSeconds);
   const auto saved = storage_.save(store_);
   if (!saved) return done(saved.error().message);
-  const auto key = std::move(fresh).release(*saved);
+  const auto key = std::move(fresh).release(*saved);  // NOLINT(performance-move-const-arg): released once
   if (!key) return done("the storage did not keep the new signed prekey");
   directory_.renewSignedPreKey(
       *key, [done = std::move(done)](const DirectoryResult<bool>& result) { done(problem(result)); });

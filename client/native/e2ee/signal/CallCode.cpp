@@ -43,7 +43,7 @@ Hash stretch(base::ByteView input) {
   Hash digest;
   crypto_hash_sha512(digest.data(), input.data(), input.size());
   Hash hash = digest;
-  std::array<uint8_t, 2 * crypto_hash_sha512_BYTES> both;
+  std::array<uint8_t, size_t{2} * crypto_hash_sha512_BYTES> both;
   std::copy(digest.begin(), digest.end(), both.begin() + crypto_hash_sha512_BYTES);
   for (unsigned i = 0; i < CallCode::iterations; ++i) {
     std::copy(hash.begin(), hash.end(), both.begin());

@@ -43,7 +43,7 @@ Secret32 ChainKey::seed() const {
 }
 
 ChainKey ChainKey::next() const {
-  const ChainKey following{hmacSha256(key.view(), chainKeySeed), index + 1};
+  ChainKey following{hmacSha256(key.view(), chainKeySeed), index + 1};
   client::e2ee::noticeSecret("chain key", following.key.view());
   return following;
 }

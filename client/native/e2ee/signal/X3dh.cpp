@@ -20,7 +20,7 @@ class Secrets {
   base::ByteView view() const { return bytes_.view().first(size_); }
 
  private:
-  SecretArray<5 * 32> bytes_;
+  SecretArray<size_t{5} * 32> bytes_;
   size_t size_ = 32;
 };
 

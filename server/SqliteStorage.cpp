@@ -145,7 +145,7 @@ struct SqliteStorage::Impl {
 };
 
 base::Expected<void> SqliteStorage::Impl::open(const std::string& path) {
-  if (const auto checked = ensurePrivate(path); !checked) return checked;
+  if (auto checked = ensurePrivate(path); !checked) return checked;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
   const auto failed = [&](const char* what) {
     const char* why = database != nullptr ? sqlite3_errmsg(database) : "no memory";
@@ -163,7 +163,7 @@ base::Expected<void> SqliteStorage::Impl::open(const std::string& path) {
     }
   }
   Statement version;
-  if (const auto made = prepare(version, "PRAGMA user_version"); !made) return made;
+  if (auto made = prepare(version, "PRAGMA user_version"); !made) return made;
   if (sqlite3_step(version.get()) != SQLITE_ROW) return failed("cannot be read");
   const int found = sqlite3_column_int(version.get(), 0);
   version.reset();
@@ -190,10 +190,10 @@ base::Expected<void> SqliteStorage::Impl::open(const std::string& path) {
       {&versionStatement, "SELECT version FROM entries WHERE key=?1"},
       {&saveVersionStatement, "UPDATE counter SET last=?1"}};
   for (const auto& [statement, sql] : statements) {
-    if (const auto made = prepare(*statement, sql); !made) return made;
+    if (auto made = prepare(*statement, sql); !made) return made;
   }
   Statement last;
-  if (const auto made = prepare(last, "SELECT last FROM counter"); !made) return made;
+  if (auto made = prepare(last, "SELECT last FROM counter"); !made) return made;
   if (sqlite3_step(last.get()) != SQLITE_ROW) return failed("cannot be read");
   lastVersion = static_cast<StorageVersion>(sqlite3_column_int64(last.get(), 0));
   return {};

@@ -237,7 +237,7 @@ void KeyDirectory::commitPut(const std::shared_ptr<Put>& put) {
 }
 
 /// Writes a record that was loaded at `version`, and keys that were not there.
-void KeyDirectory::change(const DeviceName& device, KeyRecord record, StorageVersion version,
+void KeyDirectory::change(const DeviceName& device, const KeyRecord& record, StorageVersion version,
                           const std::vector<PreKey>& added, std::function<void(CommitResult)> done) {
   StorageBatch batch;
   batch.conditions.push_back({recordKey(device), version});
@@ -259,7 +259,7 @@ void KeyDirectory::renew(const DeviceName& device, SignedPreKey key, Done<None> 
         return done(badSignature());
       }
       record.signedPreKey = key;
-      change(device, std::move(record), version, {}, [done](CommitResult result) {
+      change(device, record, version, {}, [done](CommitResult result) {
         if (result != CommitResult::Committed) return done(tl::make_unexpected(storageFailed()));
         done(None{});
       });

@@ -95,7 +95,7 @@ class KeyDirectory {
   using Loaded = std::function<void(Result<std::pair<KeyRecord, StorageVersion>>)>;
   void loadRecord(const DeviceName& device, Loaded loaded);
   void scanPreKeys(const DeviceName& device, std::function<void(Result<std::vector<StorageEntry>>)> found);
-  void change(const DeviceName& device, KeyRecord record, StorageVersion version,
+  void change(const DeviceName& device, const KeyRecord& record, StorageVersion version,
               const std::vector<PreKey>& added, std::function<void(CommitResult)> done);
 
   Storage& storage_;
